@@ -1,0 +1,2 @@
+//! Backout: rollback drills for staging.
+pub mod diagnostic;

@@ -1,0 +1,2 @@
+//! The `backout` binary.
+fn main() {}
