@@ -1,2 +1,4 @@
 //! Backout: rollback drills for staging.
+pub mod compose;
 pub mod diagnostic;
+pub mod yaml;
