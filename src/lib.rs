@@ -1,4 +1,5 @@
 //! Backout: rollback drills for staging.
 pub mod compose;
 pub mod diagnostic;
+pub mod stage;
 pub mod yaml;

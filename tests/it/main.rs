@@ -1,1 +1,1 @@
-fn main() {}
+//! Everything that needs more than one module, or a real server: one binary.
