@@ -1,2 +1,3 @@
 //! Backout: rollback drills for staging.
 pub mod diagnostic;
+pub mod sql;
