@@ -1,6 +1,10 @@
 //! Backout: rollback drills for staging.
 pub mod compose;
 pub mod diagnostic;
+pub mod millis;
+pub mod plan;
 pub mod scenario;
+pub mod secret;
+pub mod sql;
 pub mod stage;
 pub mod yaml;
