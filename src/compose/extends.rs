@@ -1,0 +1,112 @@
+//! `extends`: a service over another one of the same file or of another.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::load::Loader;
+use super::merge::merge_service;
+use super::scope::Scope;
+use super::tree::is_unset;
+use crate::yaml::{Entry, Node, Value};
+
+/// More services than this do not extend each other in a row.
+const LONGEST: usize = 64;
+
+/// The tree with every `extends` of its services carried out.
+pub(super) fn extend(loader: &mut Loader<'_>, mut tree: Node, path: &Path, scope: &Scope) -> Node {
+    let here = File { path: path.to_path_buf(), tree: Rc::new(tree.clone()) };
+    let mut extends = Extends { loader, scope, others: BTreeMap::new(), trail: Vec::new() };
+    let Value::Mapping(sections) = &mut tree.value else { return tree };
+    for section in sections.iter_mut().filter(|section| section.key == "services") {
+        let Value::Mapping(services) = &mut section.value.value else { continue };
+        for service in services {
+            service.value = extends.extended(&here, service);
+        }
+    }
+    tree
+}
+
+#[derive(Clone)]
+struct File {
+    path: PathBuf,
+    tree: Rc<Node>,
+}
+
+struct Extends<'l, 'a> {
+    loader: &'l mut Loader<'a>,
+    scope: &'l Scope,
+    /// Other files by their path as written, so that each is read once.
+    others: BTreeMap<PathBuf, Option<File>>,
+    /// The services that are being extended, each by the one before.
+    trail: Vec<(PathBuf, String)>,
+}
+
+impl Extends<'_, '_> {
+    fn extended(&mut self, here: &File, service: &Entry) -> Node {
+        let Some(extends) = service.value.get("extends").filter(|extends| !extends.is_null()) else {
+            return service.value.clone();
+        };
+        let own = without_extends(service.value.clone());
+        let step = (here.path.clone(), service.key.clone());
+        if self.trail.contains(&step) || self.trail.len() >= LONGEST {
+            let names: Vec<&str> = self.trail.iter().map(|(_, name)| name.as_str()).collect();
+            let message = format!("services extend each other: {} → {}", names.join(" → "), service.key);
+            self.loader.mistakes.push(extends.spot.mistake(message));
+            return own;
+        }
+        self.trail.push(step);
+        let base = self.base(here, extends);
+        self.trail.pop();
+        match base {
+            Some(base) => merge_service(base, own, &mut self.loader.mistakes),
+            None => own,
+        }
+    }
+
+    /// The service that an `extends` names, itself extended.
+    fn base(&mut self, here: &File, extends: &Node) -> Option<Node> {
+        let file = match extends.get("file").filter(|file| !file.is_null()) {
+            Some(named) => self.other(named)?,
+            None => here.clone(),
+        };
+        let Some(named) = extends.get("service") else {
+            self.loader.mistakes.push(extends.spot.mistake("`service` is missing").label("needs `service`"));
+            return None;
+        };
+        let name = named.text().filter(|_| !is_unset(named))?;
+        let services = file.tree.get("services").map(Node::entries).unwrap_or_default();
+        match services.iter().find(|service| service.key == name) {
+            Some(service) => Some(self.extended(&file, service)),
+            None => {
+                let source = &file.tree.spot.source.name;
+                let mistake = named.spot.mistake(format!("there is no service `{name}` in {source}"));
+                let known = services.iter().map(|service| service.key.as_str());
+                self.loader.mistakes.push(mistake.suggest(name, known));
+                None
+            }
+        }
+    }
+
+    fn other(&mut self, named: &Node) -> Option<File> {
+        let written = named.text().filter(|_| !is_unset(named))?;
+        let path = self.loader.scopes.path(&named.spot, written);
+        if let Some(known) = self.others.get(&path) {
+            return known.clone();
+        }
+        let file = self.loader.parsed(&path, &named.spot).map(|parsed| {
+            let folder = path.parent().unwrap_or(&path).to_path_buf();
+            let tree = self.loader.prepared(parsed.root, &self.scope.rebased(folder));
+            File { path: parsed.path, tree: Rc::new(tree) }
+        });
+        self.others.insert(path, file.clone());
+        file
+    }
+}
+
+fn without_extends(mut service: Node) -> Node {
+    if let Value::Mapping(entries) = &mut service.value {
+        entries.retain(|entry| entry.key != "extends");
+    }
+    service
+}

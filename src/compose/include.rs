@@ -1,0 +1,108 @@
+//! `include`: other Compose files with their own folder and variables, below the file that names them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::load::{Loader, Parsed};
+use super::merge;
+use super::read::Reader;
+use super::scope::{Scope, Variables};
+use crate::files::{FileProblem, TEXT_LIMIT};
+use crate::yaml::{Node, Spot, Value};
+
+/// What an included file may bring.
+const SECTIONS: [&str; 5] = ["services", "networks", "volumes", "secrets", "configs"];
+
+/// The tree with everything that it includes; what it says itself wins.
+pub(super) fn include(loader: &mut Loader<'_>, mut tree: Node) -> Node {
+    let Some(list) = taken(&mut tree, "include") else { return tree };
+    let wanted = wanted(loader, &tree, &list);
+    for wanted in wanted {
+        if let Some(included) = load(loader, &wanted) {
+            tree = merge::merge(sections(included), tree, &mut loader.mistakes);
+        }
+    }
+    tree
+}
+
+/// One item of `include`.
+struct Wanted {
+    paths: Vec<(PathBuf, Spot)>,
+    folder: Option<PathBuf>,
+    env_files: Vec<(PathBuf, Spot)>,
+    outer: Scope,
+}
+
+fn taken(tree: &mut Node, key: &str) -> Option<Node> {
+    let Value::Mapping(entries) = &mut tree.value else { return None };
+    let position = entries.iter().position(|entry| entry.key == key)?;
+    Some(entries.remove(position).value).filter(|value| !value.is_null())
+}
+
+fn wanted(loader: &mut Loader<'_>, tree: &Node, list: &Node) -> Vec<Wanted> {
+    let mut reader = Reader::new(loader.files, &loader.scopes, tree);
+    let mut wanted = Vec::new();
+    for item in reader.items(list) {
+        super::keys::check_include(item).into_iter().for_each(|mistake| reader.push(mistake));
+        let outer = reader.scopes.of(&item.spot).clone();
+        let folder = reader.at(item, "project_directory", Reader::text).map(|path| outer.base.join(path));
+        let env_files = reader.at(item, "env_file", |reader, node| Some(paths(reader, node)));
+        if let Some(paths) = reader.need(item, "path", |reader, node| Some(paths(reader, node))) {
+            wanted.push(Wanted { paths, folder, env_files: env_files.unwrap_or_default(), outer });
+        }
+    }
+    let mistakes = reader.into_mistakes();
+    loader.mistakes.extend(mistakes);
+    wanted
+}
+
+fn paths(reader: &mut Reader<'_>, list: &Node) -> Vec<(PathBuf, Spot)> {
+    let mut paths = Vec::new();
+    for item in reader.items(list) {
+        if let Some(text) = reader.text(item) {
+            paths.push((reader.scopes.path(&item.spot, &text), item.spot.clone()));
+        }
+    }
+    paths
+}
+
+fn load(loader: &mut Loader<'_>, wanted: &Wanted) -> Option<Node> {
+    let (first, spot) = wanted.paths.first()?;
+    let folder = wanted.folder.clone().or(first.parent().map(Path::to_path_buf))?;
+    let parsed: Vec<Parsed> =
+        wanted.paths.iter().filter_map(|(path, spot)| loader.parsed(path, spot)).collect();
+    if let Some(again) = parsed.iter().find(|file| loader.open.contains(&file.path)) {
+        let name = again.root.spot.source.name.clone();
+        let mistake = spot.mistake(format!("`{name}` includes itself"));
+        loader.mistakes.push(mistake.label("closes the circle"));
+        return None;
+    }
+    let own = variables(loader, wanted, &folder);
+    let mut variables = own;
+    variables.extend((*wanted.outer.variables).clone());
+    loader.merged(parsed, &Scope { base: folder, variables: Arc::new(variables) })
+}
+
+/// Variables of the include's own environment files; those of the project win over them.
+fn variables(loader: &mut Loader<'_>, wanted: &Wanted, folder: &Path) -> Variables {
+    let outer = &wanted.outer.variables;
+    if wanted.env_files.is_empty() {
+        return loader.dotenv(folder, outer);
+    }
+    let mut variables = Variables::new();
+    for (path, spot) in &wanted.env_files {
+        match loader.files.read(path, TEXT_LIMIT) {
+            Ok(source) => variables.extend(loader.variables(&source, outer)),
+            Err(FileProblem::Outside { .. }) if path == Path::new("/dev/null") => {}
+            Err(problem) => loader.mistakes.push(problem.at(spot)),
+        }
+    }
+    variables
+}
+
+fn sections(mut tree: Node) -> Node {
+    if let Value::Mapping(entries) = &mut tree.value {
+        entries.retain(|entry| SECTIONS.contains(&entry.key.as_str()));
+    }
+    tree
+}

@@ -1,0 +1,81 @@
+//! Whether the services can be started one after the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::model::Service;
+use super::read::Reader;
+use crate::yaml::{Node, Spot};
+
+type Services = BTreeMap<String, Service>;
+
+/// Finds circles of dependencies, and dependencies on services whose profile is not active.
+pub(super) fn check(reader: &mut Reader<'_>, services: &Services, profiles: &[String]) {
+    for circle in circles(services) {
+        let Some(spot) = dependency_spot(reader.root, &circle[0], &circle[1]) else { continue };
+        let message = format!("services depend on each other: {}", circle.join(" → "));
+        reader.push(spot.mistake(message).help("one of them must be able to start first"));
+    }
+    for (name, service) in services.iter().filter(|(_, service)| is_active(service, profiles)) {
+        for (needed, dependency) in &service.depends_on {
+            let missing = services.get(needed).filter(|other| !is_active(other, profiles));
+            let Some(missing) = missing.filter(|_| dependency.required) else { continue };
+            let Some(spot) = dependency_spot(reader.root, name, needed) else { continue };
+            let message = format!("`{name}` needs `{needed}`, whose profile is not active");
+            let profiles = missing.profiles.join("` or `");
+            let help = format!("activate the profile `{profiles}`, or write `required: false` here");
+            reader.push(spot.mistake(message).help(help));
+        }
+    }
+}
+
+fn is_active(service: &Service, profiles: &[String]) -> bool {
+    service.profiles.is_empty() || service.profiles.iter().any(|profile| profiles.contains(profile))
+}
+
+/// Where a dependency is written: in `depends_on`, or in `network_mode`.
+fn dependency_spot(root: &Node, service: &str, needed: &str) -> Option<Spot> {
+    let service = root.get("services")?.get(service)?;
+    let listed = service.get("depends_on").and_then(|listed| listed.entry(needed));
+    listed
+        .map(|entry| entry.key_spot.clone())
+        .or_else(|| service.get("network_mode").map(|mode| mode.spot.clone()))
+}
+
+/// The circles among the services, each as names that begin and end with the same one.
+fn circles(services: &Services) -> Vec<Vec<String>> {
+    let mut left: BTreeMap<&str, BTreeSet<&str>> = services
+        .iter()
+        .map(|(name, service)| {
+            let needed = service.depends_on.keys().map(String::as_str);
+            (name.as_str(), needed.filter(|needed| services.contains_key(*needed)).collect())
+        })
+        .collect();
+    let mut circles = Vec::new();
+    loop {
+        let mut free: Vec<&str> = startable(&left);
+        if free.is_empty() {
+            let Some(circle) = circle(&left) else { return circles };
+            free = circle[1..].to_vec();
+            circles.push(circle.into_iter().map(str::to_owned).collect());
+        }
+        left.retain(|name, _| !free.contains(name));
+        left.values_mut().for_each(|needed| needed.retain(|name| !free.contains(name)));
+    }
+}
+
+fn startable<'n>(left: &BTreeMap<&'n str, BTreeSet<&'n str>>) -> Vec<&'n str> {
+    left.iter().filter(|(_, needed)| needed.is_empty()).map(|(name, _)| *name).collect()
+}
+
+/// Follows dependencies until a service comes again; everything that is left needs something.
+fn circle<'n>(left: &BTreeMap<&'n str, BTreeSet<&'n str>>) -> Option<Vec<&'n str>> {
+    let mut walked = vec![*left.keys().next()?];
+    loop {
+        let next = *left.get(walked.last()?)?.first()?;
+        if let Some(start) = walked.iter().position(|name| *name == next) {
+            walked.push(next);
+            return Some(walked.split_off(start));
+        }
+        walked.push(next);
+    }
+}
