@@ -1,0 +1,1 @@
+//! The stage on a Docker engine: the only importer of `bollard`.
