@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::plan::DrillPlan;
 use crate::stage::{Health, Resource, ServiceState};
 use crate::state::model::StoreCapture;
+use crate::state::rows::{RowCounts, RowDifference};
 
 /// The version of the journal's format. A reader refuses any other.
 pub const FORMAT: u32 = 1;
@@ -361,39 +362,12 @@ pub enum Event {
 pub struct RowsDiffer {
     /// `schema.table`.
     pub table: String,
-    /// Rows whose other columns changed.
-    pub changed: u64,
-    /// Rows that are gone.
-    pub missing: u64,
-    /// Rows that are new.
-    pub extra: u64,
+    /// How many, and how.
+    pub counts: RowCounts,
     /// The first of them.
-    pub examples: Vec<RowExample>,
+    pub examples: Vec<RowDifference>,
     /// Why there are no rows to show, where there are none.
     pub not_kept: Option<String>,
-}
-
-/// A row that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RowExample {
-    /// Its key: column and value; all columns where the table has no key.
-    pub key: Vec<(String, Option<String>)>,
-    /// How it differs.
-    pub kind: RowKind,
-    /// The columns that changed: name, before, after.
-    pub columns: Vec<(String, Option<String>, Option<String>)>,
-}
-
-/// How a row differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RowKind {
-    /// Other columns.
-    Changed,
-    /// Gone.
-    Missing,
-    /// New.
-    Extra,
 }
 
 impl Event {

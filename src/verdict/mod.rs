@@ -7,6 +7,8 @@ mod difference;
 mod judge;
 mod level;
 pub mod model;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod timeline;
 
 pub use judge::judge;

@@ -243,7 +243,15 @@ impl Run {
                 let (operation, step, ending, took_ms) = (*operation, *step, *ending, *took_ms);
                 self.steps.push(StepEnd { operation, step, ending, error, tail, took_ms });
             }
-            Event::OperationEnded { operation, ending, exit_code, failed_step, error, completed, took_ms } => {
+            Event::OperationEnded {
+                operation,
+                ending,
+                exit_code,
+                failed_step,
+                error,
+                completed,
+                took_ms,
+            } => {
                 let end = OperationEnd {
                     ending: *ending,
                     exit_code: *exit_code,

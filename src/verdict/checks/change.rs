@@ -15,7 +15,10 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run) -> Vec<Finding> {
     match (succeeded, plan.expect.change_fails) {
         (true, false) => vec![Finding::new(Check::Change, Outcome::Pass, "the whole change was applied")],
         (false, true) => {
-            vec![Finding::new(Check::Change, Outcome::Pass, "the change fails by itself, as expected").seen(said)]
+            vec![
+                Finding::new(Check::Change, Outcome::Pass, "the change fails by itself, as expected")
+                    .seen(said),
+            ]
         }
         (true, true) => vec![
             Finding::new(Check::Change, Outcome::Fail, "the change was expected to fail, and succeeded")
@@ -26,7 +29,8 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run) -> Vec<Finding> {
             let message = format!("the change failed by itself: {title}");
             let finding = Finding::new(Check::Change, Outcome::Inconclusive, message).seen(said);
             let finding = step.iter().fold(finding, |finding, step| finding.at(&step.at));
-            let next = "mend the change, or say `change: fails` under `expect` if a bad release is what is drilled";
+            let next =
+                "mend the change, or say `change: fails` under `expect` if a bad release is what is drilled";
             vec![finding.next(next)]
         }
     }

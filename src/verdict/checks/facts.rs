@@ -18,7 +18,8 @@ fn finding(expectation: &Expectation, seen: Option<&Seen>) -> Finding {
     let finding = match seen {
         None => Finding::new(check, Outcome::Inconclusive, format!("not looked at: {title}")),
         Some(Seen { held: None, what, .. }) => {
-            Finding::new(check, Outcome::Inconclusive, format!("could not be observed: {title}")).seen([what.clone()])
+            Finding::new(check, Outcome::Inconclusive, format!("could not be observed: {title}"))
+                .seen([what.clone()])
         }
         Some(Seen { held: Some(true), what, .. }) => {
             Finding::new(check, Outcome::Pass, title.clone()).seen([what.clone()])

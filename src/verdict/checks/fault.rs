@@ -5,7 +5,7 @@ use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
 use crate::plan::model::{Fault, PlannedFault};
 use crate::verdict::model::Finding;
-use crate::verdict::timeline::{FaultSeen, Run};
+use crate::verdict::timeline::{FaultSeen, Point, Run};
 
 /// For idle and interrupted runs whose point was reached.
 pub(in crate::verdict) fn check(plan: &Plan, run: &Run) -> Vec<Finding> {
@@ -13,7 +13,8 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (position, planned) in (0..).zip(&failure.faults) {
         let skipped = run.kind == RunKind::Idle && planned.fault == Fault::Abort;
-        if skipped || matches!(run.point, Some(crate::verdict::timeline::Point::Missed { .. })) {
+        let not_there = run.kind == RunKind::Interrupted && !matches!(run.point, Some(Point::Reached { .. }));
+        if skipped || not_there {
             continue;
         }
         let seen = run.faults.get(&position).cloned().unwrap_or_default();

@@ -17,16 +17,18 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run, no_effect: bool) -> Vec<
     let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1000.0);
     let (took, allowed) = (seconds(end.took_ms), seconds(crate::millis::of(plan.rollback.within)));
     let step = end.failed_step.and_then(|step| plan.rollback.steps.iter().find(|known| known.number == step));
-    let tail = run.steps.iter().rev().find(|step| step.operation == Operation::Rollback).map(|step| &step.tail);
-    let evidence: Vec<String> =
-        end.error.iter().cloned().chain(tail.into_iter().flatten().rev().take(5).rev().cloned()).collect();
+    let last = run.steps.iter().rev().find(|step| step.operation == Operation::Rollback);
+    let tail = last.map_or(&[][..], |step| &step.tail[step.tail.len().saturating_sub(5)..]);
+    let evidence: Vec<String> = end.error.iter().chain(tail).cloned().collect();
     let faulted = still_faulted(plan, run);
     let finding = match end.ending {
         Ending::Ok if run.late => {
             let message = format!("the rollback took {took}; {allowed} were allowed");
             Finding::new(Check::Rollback, Outcome::Fail, message)
         }
-        Ending::Ok => Finding::new(Check::Rollback, Outcome::Pass, format!("exit 0 in {took} (allowed {allowed})")),
+        Ending::Ok => {
+            Finding::new(Check::Rollback, Outcome::Pass, format!("exit 0 in {took} (allowed {allowed})"))
+        }
         Ending::Failed if plan.rollback.may_refuse && no_effect => {
             let message = "the rollback refused, as it may: nothing of the change was applied";
             Finding::new(Check::Rollback, Outcome::Pass, message).seen(evidence)

@@ -17,7 +17,8 @@ pub(in crate::verdict) fn check(plan: &Plan, judged: &[Finding]) -> Vec<Finding>
         let message = format!("without the rollback {failed} of {} expectations fail", judged.len());
         Finding::new(Check::Vacuous, Outcome::Pass, message)
     } else if unknown > 0 {
-        let message = format!("{unknown} of {} expectations could not be observed without the rollback", judged.len());
+        let message =
+            format!("{unknown} of {} expectations could not be observed without the rollback", judged.len());
         Finding::new(Check::Vacuous, Outcome::Inconclusive, message)
     } else {
         let message = "every expectation holds without any rollback: the scenario proves nothing";
@@ -30,7 +31,7 @@ pub(in crate::verdict) fn check(plan: &Plan, judged: &[Finding]) -> Vec<Finding>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::judge::tests::plan;
+    use crate::verdict::testing::plan;
 
     fn outcome(outcomes: &[Outcome]) -> Outcome {
         let findings: Vec<Finding> =
