@@ -10,7 +10,7 @@ use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerSummary, EndpointSettings, EventMessage,
     ExecConfig, ExecInspectResponse, ImageInspect, Network, NetworkConnectRequest, NetworkCreateRequest,
-    NetworkDisconnectRequest, Volume, VolumeCreateRequest,
+    NetworkDisconnectRequest, Volume,
 };
 use bollard::query_parameters as query;
 use futures_util::stream::BoxStream;
@@ -227,9 +227,8 @@ impl Engine {
         call("disconnect", format!("container {container} from network {network}"), disconnected).await
     }
 
-    pub(super) async fn create_volume(&self, request: VolumeCreateRequest) -> Called<Volume> {
-        let object = format!("volume {}", request.name.as_deref().unwrap_or_default());
-        call("create", object, self.docker.create_volume(request)).await
+    pub(super) async fn inspect_volume(&self, name: &str) -> Called<Volume> {
+        call("inspect", format!("volume {name}"), self.docker.inspect_volume(name)).await
     }
 
     pub(super) async fn remove_volume(&self, name: &str) -> Called<()> {

@@ -51,12 +51,12 @@ impl Names {
 
     /// The n-th one-shot container of the run.
     pub(super) fn one_shot(&self, service: &str, number: u32) -> String {
-        format!("backout-{}-{service}-run-{number}", self.run)
+        format!("backout-{}.run.{service}-{number}", self.run)
     }
 
     /// The n-th container that only lends its volumes.
     pub(super) fn helper(&self, number: u32) -> String {
-        format!("backout-{}-helper-{number}", self.run)
+        format!("backout-{}.helper-{number}", self.run)
     }
 
     pub(super) fn network(&self, name: &str) -> String {
@@ -66,6 +66,11 @@ impl Names {
     /// The Compose name of one of this run's networks; none for any other network.
     pub(super) fn network_of<'a>(&self, engine_name: &'a str) -> Option<&'a str> {
         engine_name.strip_prefix("backout-")?.strip_prefix(&self.run)?.strip_prefix('-')
+    }
+
+    /// The network that only lets the runner in, for services that have no way out.
+    pub(super) fn reach(&self) -> String {
+        format!("backout-{}.reach", self.run)
     }
 
     pub(super) fn volume(&self, name: &str) -> String {
@@ -128,5 +133,7 @@ mod tests {
         assert_eq!(names.network_of("bridge"), None);
         assert_ne!(names.anonymous("db-1", "/a"), names.anonymous("db-1", "/b"));
         assert_ne!(names.volume("files"), names.files());
+        assert_ne!(names.container("helper", 1), names.helper(1));
+        assert_ne!(names.container("run.api", 1), names.one_shot("api", 1));
     }
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bollard::models::{
     ContainerCreateBody, EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig, Mount,
-    MountTmpfsOptions, MountType, NetworkingConfig, PortBinding, PortMap, ResourcesUlimits, RestartPolicy,
-    RestartPolicyNameEnum,
+    MountTmpfsOptions, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, NetworkingConfig,
+    PortBinding, PortMap, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 
 use crate::compose::model::{Healthcheck, MountSource, Port, Restart, Service};
+use crate::stage::Deploy;
 
 /// What a service runs now; `deploy` changes it (S10).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +23,33 @@ pub(super) struct Runs {
     pub(super) replicas: u32,
 }
 
+impl Runs {
+    /// What the Compose file says.
+    pub(super) fn declared(service: &Service, image: String) -> Self {
+        let variable = |(name, value): (&String, &String)| (name.clone(), Some(value.clone()));
+        Self {
+            image,
+            command: service.command.clone(),
+            entrypoint: service.entrypoint.clone(),
+            environment: service.environment.iter().map(variable).collect(),
+            replicas: service.replicas,
+        }
+    }
+
+    /// What it is after a deploy: what is not named stays.
+    pub(super) fn after(&self, change: &Deploy) -> Self {
+        let mut runs = self.clone();
+        runs.environment.extend(change.environment.clone());
+        Self {
+            image: change.image.clone().unwrap_or(runs.image),
+            command: change.command.clone().or(runs.command),
+            entrypoint: change.entrypoint.clone().or(runs.entrypoint),
+            environment: runs.environment,
+            replicas: change.replicas.unwrap_or(runs.replicas),
+        }
+    }
+}
+
 /// Where a container is put: everything that is not written in the Compose file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Place {
@@ -31,16 +59,24 @@ pub(super) struct Place {
     pub(super) networks: Vec<(String, Vec<String>)>,
     /// Instead of networks: `none` or `container:NAME`.
     pub(super) network_mode: Option<String>,
-    /// Named volumes of the project to volumes on the engine.
-    pub(super) volumes: BTreeMap<String, String>,
-    /// Volumes without a Compose name: path in the container to volume on the engine.
-    pub(super) anonymous: BTreeMap<String, String>,
+    /// Volumes on the engine by Compose name.
+    pub(super) volumes: BTreeMap<String, Volume>,
+    /// Volumes without a Compose name by path in the container.
+    pub(super) anonymous: BTreeMap<String, Volume>,
     /// Uploaded files: path in the container to path on the engine, and whether they may be written.
     pub(super) files: Vec<(String, String, bool)>,
     /// Ports to publish on loopback.
     pub(super) ports: BTreeSet<Port>,
     /// Whether it is a one-shot container: it has neither restart policy nor health check.
     pub(super) one_shot: bool,
+}
+
+/// A volume on the engine, which makes it where it is not there yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Volume {
+    pub(super) name: String,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) options: BTreeMap<String, String>,
 }
 
 /// The body of the create call.
@@ -141,8 +177,7 @@ fn restart(policy: Restart) -> RestartPolicy {
 fn mounts(service: &Service, place: &Place) -> Vec<Mount> {
     let declared = service.mounts.iter().filter_map(|mount| match &mount.source {
         MountSource::Volume(name) => {
-            let source = place.volumes.get(name).cloned();
-            Some(volume_mount(&mount.target, source, mount.read_only))
+            place.volumes.get(name).map(|volume| volume_mount(&mount.target, volume, mount.read_only))
         }
         MountSource::Tmpfs { size, mode } => Some(tmpfs_mount(&mount.target, *size, *mode)),
         // These have volumes of the run, see below, or are among the uploaded files.
@@ -150,19 +185,27 @@ fn mounts(service: &Service, place: &Place) -> Vec<Mount> {
     });
     let read_only =
         |target: &str| service.mounts.iter().any(|mount| mount.target == target && mount.read_only);
-    let anonymous = place
-        .anonymous
-        .iter()
-        .map(|(target, volume)| volume_mount(target, Some(volume.clone()), read_only(target)));
+    let own = |(target, volume): (&String, &Volume)| volume_mount(target, volume, read_only(target));
+    let anonymous = place.anonymous.iter().map(own);
     declared.chain(anonymous).collect()
 }
 
-fn volume_mount(target: &str, source: Option<String>, read_only: bool) -> Mount {
+pub(super) fn volume_mount(target: &str, volume: &Volume, read_only: bool) -> Mount {
+    let driver = (!volume.options.is_empty()).then(|| MountVolumeOptionsDriverConfig {
+        name: Some("local".to_owned()),
+        options: Some(volume.options.clone().into_iter().collect()),
+    });
+    let options = MountVolumeOptions {
+        labels: Some(volume.labels.clone().into_iter().collect()),
+        driver_config: driver,
+        ..MountVolumeOptions::default()
+    };
     Mount {
         target: Some(target.to_owned()),
-        source,
+        source: Some(volume.name.clone()),
         typ: Some(MountType::VOLUME),
         read_only: Some(read_only),
+        volume_options: Some(options),
         ..Mount::default()
     }
 }
@@ -330,6 +373,36 @@ mod tests {
     }
 
     #[test]
+    fn s10_a_deploy_changes_what_it_names_and_nothing_else() {
+        let variables = |pairs: &[(&str, Option<&str>)]| {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned))).collect()
+        };
+        let service = Service {
+            command: Some(vec!["serve".into()]),
+            environment: [("FLAG".to_owned(), "off".to_owned()), ("OLD".to_owned(), "1".to_owned())].into(),
+            replicas: 2,
+            ..Service::default()
+        };
+        let before = Runs::declared(&service, "v1".into());
+        let change = Deploy {
+            service: "api".into(),
+            image: Some("v2".into()),
+            environment: variables(&[("FLAG", Some("on")), ("OLD", None)]),
+            ..Deploy::default()
+        };
+        let after = before.after(&change);
+        let expected = Runs {
+            image: "v2".into(),
+            environment: variables(&[("FLAG", Some("on")), ("OLD", None)]),
+            ..before.clone()
+        };
+        assert_eq!(after, expected);
+        // A rollback of the image alone forgets the flag, and that must be seen.
+        let back = Deploy { service: "api".into(), image: Some("v1".into()), ..Deploy::default() };
+        assert_ne!(after.after(&back), before);
+    }
+
+    #[test]
     fn s17_ports_are_published_on_loopback_and_chosen_by_the_engine() {
         let ports = [Port { target: 80, protocol: "tcp".into() }].into();
         let body = wire(&Service::default(), &Runs::default(), &Place { ports, ..Place::default() });
@@ -351,17 +424,25 @@ mod tests {
             ],
             ..Service::default()
         };
+        let volume = |name: &str| Volume { name: name.into(), ..Volume::default() };
+        let labelled = Volume {
+            labels: [("l".to_owned(), "1".to_owned())].into(),
+            options: [("type".to_owned(), "tmpfs".to_owned())].into(),
+            ..volume("v1")
+        };
         let place = Place {
-            volumes: [("data".to_owned(), "v1".to_owned())].into(),
-            anonymous: [("/cache".to_owned(), "v2".to_owned())].into(),
+            volumes: [("data".to_owned(), labelled)].into(),
+            anonymous: [("/cache".to_owned(), volume("v2"))].into(),
             files: vec![("/init.sql".into(), "/volumes/files/0".into(), false)],
             ..Place::default()
         };
         let body = wire(&service, &Runs::default(), &place);
         let expected = json!([
-            {"Target": "/data", "Source": "v1", "Type": "volume", "ReadOnly": true},
+            {"Target": "/data", "Source": "v1", "Type": "volume", "ReadOnly": true, "VolumeOptions":
+                {"Labels": {"l": "1"}, "DriverConfig": {"Name": "local", "Options": {"type": "tmpfs"}}}},
             {"Target": "/mem", "Type": "tmpfs", "TmpfsOptions": {"SizeBytes": 9, "Mode": 0o700}},
-            {"Target": "/cache", "Source": "v2", "Type": "volume", "ReadOnly": false},
+            {"Target": "/cache", "Source": "v2", "Type": "volume", "ReadOnly": false,
+                "VolumeOptions": {"Labels": {}}},
         ]);
         assert_eq!(body.pointer("/HostConfig/Mounts"), Some(&expected));
         assert_eq!(body.pointer("/HostConfig/Binds"), Some(&json!(["/volumes/files/0:/init.sql:ro,z"])));

@@ -132,8 +132,10 @@ impl Stage for FakeStage {
         let world = world.unwrap_or_else(|| self.world());
         world.known("run", &request.service)?;
         let script = world.script_of(&request.service, request.command.as_deref().unwrap_or_default());
-        let numb = world.ignored.contains("process kill");
-        Ok(Box::new(FakeProcess::start(&script, world.forever(), numb)))
+        let (host, numb) = (world.forever(), world.ignored.contains("process kill"));
+        // What the script does may ask this stage for more.
+        drop(world);
+        Ok(Box::new(FakeProcess::start(&script, host, numb)))
     }
 
     async fn exec(&self, service: &str, command: &[String]) -> Result<Box<dyn Process>, StageError> {
@@ -142,6 +144,7 @@ impl Stage for FakeStage {
         let host = world.running("exec in", service)?;
         let script = world.script_of(service, command);
         let numb = world.ignored.contains("process kill");
+        drop(world);
         Ok(Box::new(FakeProcess::start(&script, host, numb)))
     }
 
