@@ -98,3 +98,85 @@ fn variable(reader: &mut Reader<'_>, node: &Node, name: String) -> Option<FileOb
     );
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{errors, project_with, texts};
+    use super::*;
+
+    #[test]
+    fn shared_things_are_read() {
+        let project = project_with(
+            "
+services: {s: {image: i}}
+networks: {a: {internal: true, labels: [x=1]}, b: {driver: bridge, external: false}, c: }
+volumes: {a: {labels: {x: 1}}, b: {driver: local, driver_opts: {type: tmpfs, o: size=1m}}, c: }
+secrets: {a: {file: ./pw}, b: {environment: HOST_SET}}
+configs: {a: {file: ./pw}, b: {environment: HOST_SET}, c: {content: \"x ${HOST_SET}\"}}
+",
+            &[("/shop/pw", "secret")],
+        );
+        assert_eq!(project.networks["a"], Network { internal: true, labels: texts([("x", "1")]) });
+        assert_eq!(project.networks["b"], project.networks["c"]);
+        assert_eq!(project.volumes["a"].labels, texts([("x", "1")]));
+        assert_eq!(project.volumes["b"].driver_opts, texts([("type", "tmpfs"), ("o", "size=1m")]));
+        for objects in [&project.secrets, &project.configs] {
+            assert_eq!(objects["a"], FileObject::File("/shop/pw".into()));
+            assert_eq!(objects["b"], FileObject::Environment("HOST_SET".into()));
+        }
+        assert_eq!(project.configs["c"], FileObject::Content("x from the host".into()));
+    }
+
+    #[test]
+    fn what_backout_did_not_create_is_refused() {
+        let service = "services: {s: {image: i}}\n";
+        for (text, error) in [
+            (
+                "networks: {a: {external: true}}",
+                "2:16 `networks.a.external` is refused: Backout acts only on what it created · declare the network without `external`; the run gets its own",
+            ),
+            (
+                "networks: {a: {driver: macvlan}}",
+                "2:16 `networks.a.driver` is refused: other drivers reach networks that Backout did not create · leave it out",
+            ),
+            (
+                "volumes: {a: {external: true}}",
+                "2:15 `volumes.a.external` is refused: Backout acts only on what it created · declare the volume without `external` and fill it with a `volume` seed",
+            ),
+            (
+                "volumes: {a: {driver: rexray}}",
+                "2:15 `volumes.a.driver` is refused: the data of other drivers lives outside of the run · leave it out",
+            ),
+            (
+                "volumes: {a: {driver_opts: {type: none, o: bind, device: /srv}}}",
+                "2:15 the volume `a` is refused: it mounts `/srv`, which Backout did not create · leave `driver_opts` out, or use `type: tmpfs`",
+            ),
+            (
+                "secrets: {a: {external: true}}",
+                "2:15 `secrets.a.external` is refused: Backout acts only on what it created · name a `file` or a variable of the `environment`",
+            ),
+            (
+                "secrets: {a: {content: x}}",
+                "2:15 `secrets.a.content` is refused: a secret that stands in the file is none · name a `file` or a variable of the `environment`",
+            ),
+            ("secrets: {a: {}}", "2:11 `a` needs one of file, environment"),
+            ("configs: {a: {file: x, content: y}}", "2:11 `a` needs one of file, environment, content"),
+            ("configs: {a: {file: none}}", "2:21 `shop/none` does not exist"),
+            (
+                "secrets: {a: {environment: NONE}}",
+                "2:28 the variable `NONE` is not set · set it in the environment or with --set NONE=…",
+            ),
+            (
+                "volumes: {a/b: }",
+                "2:11 `a/b` is not a name · names are made of letters, digits, `.`, `_` and `-`",
+            ),
+            (
+                "networks: {a: {labels: {backout.owner: x}}}",
+                "2:25 the label `backout.owner` is refused · labels that begin with `backout.` say what Backout may remove",
+            ),
+            ("volumes: [a]", "2:10 expected a mapping, found a list"),
+        ] {
+            assert_eq!(errors(&format!("{service}{text}")), [format!("shop/compose.yaml:{error}")], "{text}");
+        }
+    }
+}

@@ -9,7 +9,8 @@ use crate::diagnostic::{Diagnostic, Source};
 use crate::files::MemoryFiles;
 use crate::yaml::Spot;
 
-/// Loads files with absolute paths; those that are named `compose…` are the project, in their order.
+/// Loads files with absolute paths; those that begin with
+/// `/shop/compose` are the project, in their order.
 pub(super) fn load_files(
     files: &[(&str, &str)],
     environment: &[(&str, &str)],
@@ -17,7 +18,7 @@ pub(super) fn load_files(
 ) -> Result<Project, Vec<Diagnostic>> {
     let scenario = Source::new("scenario.yaml", "compose: …");
     let spot = Spot { source: scenario, span: 9..12 };
-    let named = files.iter().filter(|(path, _)| path.contains("/compose"));
+    let named = files.iter().filter(|(path, _)| path.starts_with("/shop/compose"));
     let request = Request {
         files: named.map(|(path, _)| (PathBuf::from(path), spot.clone())).collect(),
         profiles: profiles.iter().map(|name| (*name).to_owned()).collect(),
@@ -86,6 +87,20 @@ pub(super) fn errors(text: &str) -> Vec<String> {
 pub(super) fn service_errors(keys: &str) -> Vec<String> {
     let strip = |error: String| error.trim_start_matches("shop/compose.yaml:").to_owned();
     errors(&one_service(keys)).into_iter().map(strip).collect()
+}
+
+/// Holds each service to the one mistake beside it, and shows all that differ.
+#[track_caller]
+pub(super) fn assert_service_errors(table: &[(&str, &str)]) {
+    let differ: Vec<String> = table
+        .iter()
+        .map(|(keys, error)| (keys, error, service_errors(keys)))
+        .filter(|(_, error, found)| found != &[(**error).to_owned()])
+        .map(|(keys, error, found)| {
+            format!("{keys}\n  expected {error}\n  found    {}", found.join("\n           "))
+        })
+        .collect();
+    assert!(differ.is_empty(), "{}", differ.join("\n"));
 }
 
 /// Texts by name.
