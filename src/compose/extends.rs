@@ -79,12 +79,21 @@ impl Extends<'_, '_> {
         match services.iter().find(|service| service.key == name) {
             Some(service) => Some(self.extended(&file, service)),
             None => {
-                let source = &file.tree.spot.source.name;
-                let mistake = named.spot.mistake(format!("there is no service `{name}` in {source}"));
-                let known = services.iter().map(|service| service.key.as_str());
-                self.loader.mistakes.push(mistake.suggest(name, known));
+                self.missing(named, name, &file);
                 None
             }
+        }
+    }
+
+    fn missing(&mut self, named: &Node, name: &str, file: &File) {
+        self.loader.baseless = true;
+        // It may stand in an included file that could not be read.
+        if self.loader.complete {
+            let known = file.tree.get("services").map(Node::entries).unwrap_or_default();
+            let message = format!("there is no service `{name}` in {}", file.tree.spot.source.name);
+            let mistake = named.spot.mistake(message);
+            let known = known.iter().map(|service| service.key.as_str());
+            self.loader.mistakes.push(mistake.suggest(name, known));
         }
     }
 
@@ -164,10 +173,7 @@ services:
     fn what_is_not_there_is_named_with_what_is() {
         assert_eq!(
             errors("services: {s: {extends: bsae}, base: {image: i}}"),
-            [
-                "shop/compose.yaml:1:12 the service `s` has neither `image` nor `build`",
-                "shop/compose.yaml:1:25 there is no service `bsae` in shop/compose.yaml · did you mean `base`?",
-            ]
+            ["shop/compose.yaml:1:25 there is no service `bsae` in shop/compose.yaml · did you mean `base`?"]
         );
         let text = "services: {s: {image: i, extends: {file: b.yaml, service: x}}, t: {image: i, extends: {file: c.yaml, service: x}}, u: {image: i, extends: {file: b.yaml}}}";
         assert_eq!(

@@ -40,7 +40,7 @@ fn taken(tree: &mut Node, key: &str) -> Option<Node> {
 }
 
 fn wanted(loader: &mut Loader<'_>, tree: &Node, list: &Node) -> Vec<Wanted> {
-    let mut reader = Reader::new(loader.files, &loader.scopes, tree);
+    let mut reader = Reader::new(loader.files, &loader.scopes, tree, true);
     let mut wanted = Vec::new();
     for item in reader.items(list) {
         super::keys::check_include(item).into_iter().for_each(|mistake| reader.push(mistake));

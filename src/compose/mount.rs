@@ -117,6 +117,7 @@ fn long(reader: &mut Reader<'_>, item: &Node) -> Option<Mount> {
 
 fn tmpfs(reader: &mut Reader<'_>, item: &Node) -> MountSource {
     let Some(options) = item.get("tmpfs") else { return MountSource::Tmpfs { size: None, mode: None } };
+    reader.entries(options);
     let size = reader.at(options, "size", |reader, node| reader.parsed(node, values::size));
     let mode = reader.at(options, "mode", Reader::mode);
     MountSource::Tmpfs { size, mode }

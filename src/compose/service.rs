@@ -170,6 +170,7 @@ fn restart(reader: &mut Reader<'_>, node: &Node) -> Restart {
     let Some(policy) = node.get("deploy").and_then(|deploy| deploy.get("restart_policy")) else {
         return Restart::No;
     };
+    reader.entries(policy);
     let attempts = reader.at(policy, "max_attempts", |reader, node| reader.parsed(node, values::integer));
     let condition = reader.at(policy, "condition", |reader, node| reader.parsed(node, condition));
     match condition.unwrap_or(Restart::Always) {
@@ -203,7 +204,10 @@ fn condition(text: &str) -> Result<Restart, String> {
 fn replicas(reader: &mut Reader<'_>, node: &Node) -> u32 {
     let read = |reader: &mut Reader<'_>, node: &Node| reader.parsed(node, values::integer::<u32>);
     let scale = reader.at(node, "scale", read);
-    let deployed = node.get("deploy").and_then(|deploy| reader.at(deploy, "replicas", read));
+    let deployed = reader.at(node, "deploy", |reader, deploy| {
+        reader.entries(deploy);
+        reader.at(deploy, "replicas", read)
+    });
     if let (Some(scale), Some(deployed), Some(at)) = (scale, deployed, node.entry("scale"))
         && scale != deployed
     {
@@ -274,7 +278,7 @@ pub(super) fn check_name(reader: &mut Reader<'_>, entry: &Entry) {
 
 fn check_image(reader: &mut Reader<'_>, entry: &Entry) {
     let has = |key| entry.value.get(key).is_some_and(|value| !value.is_null());
-    if !has("image") && !has("build") {
+    if reader.complete && !has("image") && !has("build") {
         let mistake =
             entry.key_spot.mistake(format!("the service `{}` has neither `image` nor `build`", entry.key));
         reader.push(mistake.label("what does it run?"));
@@ -497,6 +501,8 @@ mod tests {
                 "scale: 2, deploy: {replicas: 3}",
                 "3:5 `scale` says 2 and `deploy.replicas` 3 · leave one of them out",
             ),
+            ("deploy: 3", "3:13 expected a mapping, found a single value"),
+            ("deploy: {restart_policy: always}", "3:30 expected a mapping, found a single value"),
             ("scale: -1", "3:12 -1 is out of range"),
             (
                 "security_opt: [systempaths=unconfined]",

@@ -16,8 +16,7 @@ pub(super) fn load_files(
     environment: &[(&str, &str)],
     profiles: &[&str],
 ) -> Result<Project, Vec<Diagnostic>> {
-    let scenario = Source::new("scenario.yaml", "compose: …");
-    let spot = Spot { source: scenario, span: 9..12 };
+    let spot = scenario();
     let named = files.iter().filter(|(path, _)| path.starts_with("/shop/compose"));
     let request = Request {
         files: named.map(|(path, _)| (PathBuf::from(path), spot.clone())).collect(),
@@ -26,6 +25,11 @@ pub(super) fn load_files(
         base: PathBuf::from("/"),
     };
     load(&MemoryFiles::new(files.iter().copied()), &request)
+}
+
+/// The place in a scenario that names Compose files.
+pub(super) fn scenario() -> Spot {
+    Spot { source: Source::new("scenario.yaml", "compose: …"), span: 9..12 }
 }
 
 /// A project of one file `/shop/compose.yaml`, beside `more` files.

@@ -1,1 +1,3 @@
 //! Everything that needs more than one module, or a real server: one binary.
+
+mod compose;
