@@ -74,3 +74,72 @@ fn args(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<String, String> {
     }
     args
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{errors_of, project_with, texts};
+    use super::*;
+
+    const FILES: [(&str, &str); 3] =
+        [("/shop/Dockerfile", ""), ("/shop/api/docker/prod", ""), ("/shop/api/Dockerfile", "")];
+
+    fn read(build: &str) -> Build {
+        let text = format!("services: {{s: {{build: {build}}}}}");
+        project_with(&text, &FILES).services["s"].build.clone().unwrap()
+    }
+
+    fn error(build: &str) -> String {
+        let text = format!("services: {{s: {{build: {build}}}}}");
+        let mut files = vec![("/shop/compose.yaml", text.as_str())];
+        files.extend_from_slice(&FILES);
+        errors_of(&files).join("\n").replace("shop/compose.yaml:", "")
+    }
+
+    #[test]
+    fn short_and_long_forms_are_read() {
+        assert_eq!(
+            (read("./api").context, read("./api").dockerfile),
+            ("/shop/api".into(), "Dockerfile".into())
+        );
+        assert_eq!(read("{args: [A=1]}").context, PathBuf::from("/shop"));
+        let long = read(
+            "{context: api, dockerfile: docker/prod, args: {A: 1, HOST_SET: , NONE: }, target: t, network: none}",
+        );
+        assert_eq!(
+            long,
+            Build {
+                context: "/shop/api".into(),
+                dockerfile: "docker/prod".into(),
+                args: texts([("A", "1"), ("HOST_SET", "from the host")]),
+                network: Some("none".into()),
+                target: Some("t".into()),
+            }
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_built_is_named() {
+        for (build, message) in [
+            ("./apii", "1:23 `shop/apii` does not exist"),
+            ("./Dockerfile", "1:23 the context `./Dockerfile` is not a folder"),
+            (
+                "{context: api, dockerfile: none}",
+                "1:50 `shop/api/none` does not exist · the Dockerfile is named relative to the context",
+            ),
+            (
+                "{context: api, dockerfile: ../Dockerfile}",
+                "1:50 the Dockerfile `../Dockerfile` is not in the context",
+            ),
+            (
+                "https://github.com/a/b.git",
+                "1:23 the context `https://github.com/a/b.git` is not a folder · check it out below the root: the digest of the context is part of the evidence",
+            ),
+            (
+                "{context: api, dockerfile_inline: FROM x}",
+                "1:38 `services.s.build.dockerfile_inline` is refused: the Dockerfile belongs to the evidence · put it into a file and name it with `dockerfile`",
+            ),
+        ] {
+            assert_eq!(error(build), message, "{build}");
+        }
+    }
+}

@@ -111,3 +111,63 @@ fn open(reader: &mut Reader<'_>, node: &Node, required: bool) -> Option<Arc<Sour
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{errors_of, one_service, service_with, texts};
+
+    const FILES: [(&str, &str); 3] = [
+        ("/shop/a.env", "A=file a\nB=file a\nHOST_SET\nU=${OWN}\n"),
+        ("/shop/b.env", "B=\"file b\"\n"),
+        ("/shop/raw.env", "R='$x'\n"),
+    ];
+
+    fn read(keys: &str) -> (std::collections::BTreeMap<String, String>, Vec<String>) {
+        let service = service_with(keys, &FILES);
+        (service.environment, service.secret_environment)
+    }
+
+    #[test]
+    fn later_files_win_and_the_service_wins_over_files() {
+        let (values, secret) = read("environment: {A: own, OWN: o}, env_file: [a.env, {path: b.env}]");
+        let expected =
+            [("A", "own"), ("B", "file b"), ("HOST_SET", "from the host"), ("OWN", "o"), ("U", "o")];
+        assert_eq!(values, texts(expected));
+        assert_eq!(secret, ["B", "HOST_SET", "U"], "only what came from a file");
+    }
+
+    #[test]
+    fn values_are_kept_as_they_are_written() {
+        let (values, _) = read("environment: {N: 1.10, Z: 0755, T: true, E: '', NO: no, Q: '~', D: $$x}");
+        let expected =
+            [("N", "1.10"), ("Z", "0755"), ("T", "true"), ("E", ""), ("NO", "no"), ("Q", "~"), ("D", "$x")];
+        assert_eq!(values, texts(expected));
+    }
+
+    #[test]
+    fn a_name_without_value_is_the_runners_or_left_out() {
+        for keys in ["environment: {HOST_SET: , NONE: }", "environment: [HOST_SET, NONE]"] {
+            assert_eq!(read(keys).0, texts([("HOST_SET", "from the host")]), "{keys}");
+        }
+    }
+
+    #[test]
+    fn optional_files_may_be_missing_and_raw_ones_are_literal() {
+        assert_eq!(read("env_file: [{path: none.env, required: false}]").0, texts([]));
+        assert_eq!(read("env_file: [{path: raw.env, format: raw}]").0, texts([("R", "'$x'")]));
+    }
+
+    #[test]
+    fn mistakes_in_files_are_shown_in_the_files() {
+        let text = one_service("env_file: [bad.env, none.env, {path: bad.env, format: odd}]");
+        let found = errors_of(&[("/shop/compose.yaml", &text), ("/shop/bad.env", "A=1\nB=$NONE x\n")]);
+        assert_eq!(
+            found.iter().map(|e| e.split(" · ").next().unwrap()).collect::<Vec<_>>(),
+            [
+                "shop/bad.env:2:3 the variable `NONE` is not set",
+                "shop/compose.yaml:3:25 `shop/none.env` does not exist",
+                "shop/compose.yaml:3:59 unknown format `odd`; known is raw",
+            ]
+        );
+    }
+}

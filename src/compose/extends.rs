@@ -79,12 +79,21 @@ impl Extends<'_, '_> {
         match services.iter().find(|service| service.key == name) {
             Some(service) => Some(self.extended(&file, service)),
             None => {
-                let source = &file.tree.spot.source.name;
-                let mistake = named.spot.mistake(format!("there is no service `{name}` in {source}"));
-                let known = services.iter().map(|service| service.key.as_str());
-                self.loader.mistakes.push(mistake.suggest(name, known));
+                self.missing(named, name, &file);
                 None
             }
+        }
+    }
+
+    fn missing(&mut self, named: &Node, name: &str, file: &File) {
+        self.loader.baseless = true;
+        // It may stand in an included file that could not be read.
+        if self.loader.complete {
+            let known = file.tree.get("services").map(Node::entries).unwrap_or_default();
+            let message = format!("there is no service `{name}` in {}", file.tree.spot.source.name);
+            let mistake = named.spot.mistake(message);
+            let known = known.iter().map(|service| service.key.as_str());
+            self.loader.mistakes.push(mistake.suggest(name, known));
         }
     }
 
@@ -109,4 +118,100 @@ fn without_extends(mut service: Node) -> Node {
         entries.retain(|entry| entry.key != "extends");
     }
     service
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{errors, errors_of, project, project_with, texts};
+
+    #[test]
+    fn a_service_extends_another_and_the_others_before_it() {
+        let project = project(
+            "
+services:
+  base: {image: i, environment: {A: 1, B: 1}, ports: ['80'], command: a}
+  middle: {extends: base, environment: {B: 2}, ports: ['81']}
+  last: {extends: {service: middle}, image: j, command: , privileged: !reset true}
+",
+        );
+        let last = &project.services["last"];
+        assert_eq!(last.image.as_deref(), Some("j"));
+        assert_eq!(last.environment, texts([("A", "1"), ("B", "2")]));
+        assert_eq!(last.ports.len(), 2);
+        assert_eq!(last.command, None);
+        assert_eq!(project.services["base"].ports.len(), 1);
+    }
+
+    #[test]
+    fn a_service_of_another_file_keeps_its_folder() {
+        let project = project_with(
+            "services: {s: {extends: {file: common/base.yaml, service: api}, volumes: ['./own:/own']}}",
+            &[
+                (
+                    "/shop/common/base.yaml",
+                    "services: {api: {extends: {file: ../root.yaml, service: r}, build: ., env_file: e.env}, other: {image: '${UNSET}'}}",
+                ),
+                ("/shop/root.yaml", "services: {r: {volumes: ['./conf:/conf'], user: u}}"),
+                ("/shop/common/Dockerfile", ""),
+                ("/shop/common/e.env", "E=1"),
+                ("/shop/conf/x", ""),
+                ("/shop/own/x", ""),
+            ],
+        );
+        let s = &project.services["s"];
+        assert_eq!(s.build.as_ref().unwrap().context.to_str(), Some("/shop/common"));
+        assert_eq!(s.environment, texts([("E", "1")]));
+        assert_eq!(s.user.as_deref(), Some("u"));
+        let mounts = serde_json::to_value(&s.mounts).unwrap();
+        assert_eq!(mounts[0]["source"], json!({"bind": "/shop/conf"}));
+        assert_eq!(mounts[1]["source"], json!({"bind": "/shop/own"}));
+    }
+
+    #[test]
+    fn what_is_not_there_is_named_with_what_is() {
+        assert_eq!(
+            errors("services: {s: {extends: bsae}, base: {image: i}}"),
+            ["shop/compose.yaml:1:25 there is no service `bsae` in shop/compose.yaml · did you mean `base`?"]
+        );
+        let text = "services: {s: {image: i, extends: {file: b.yaml, service: x}}, t: {image: i, extends: {file: c.yaml, service: x}}, u: {image: i, extends: {file: b.yaml}}}";
+        assert_eq!(
+            errors_of(&[("/shop/compose.yaml", text), ("/shop/b.yaml", "services: {y: {image: i}}")]),
+            [
+                "shop/compose.yaml:1:59 there is no service `x` in shop/b.yaml · known here: y",
+                "shop/compose.yaml:1:94 `shop/c.yaml` does not exist",
+                "shop/compose.yaml:1:139 `service` is missing",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_dependency_of_another_file_must_exist_here() {
+        let text = "services: {s: {extends: {file: b.yaml, service: x}}}";
+        assert_eq!(
+            errors_of(&[
+                ("/shop/compose.yaml", text),
+                ("/shop/b.yaml", "services: {x: {image: i, depends_on: [gone]}}")
+            ]),
+            ["shop/b.yaml:1:39 there is no service `gone` · known here: s"]
+        );
+    }
+
+    #[test]
+    fn circles_are_found_within_and_across_files() {
+        let found = errors("services: {a: {image: i, extends: b}, b: {image: i, extends: a}}");
+        assert_eq!(
+            found,
+            [
+                "shop/compose.yaml:1:35 services extend each other: a → b → a",
+                "shop/compose.yaml:1:62 services extend each other: b → a → b",
+            ]
+        );
+        let found = errors_of(&[
+            ("/shop/compose.yaml", "services: {a: {image: i, extends: {file: b.yaml, service: b}}}"),
+            ("/shop/b.yaml", "services: {b: {image: i, extends: {file: compose.yaml, service: a}}}"),
+        ]);
+        assert_eq!(found, ["shop/compose.yaml:1:35 services extend each other: a → b → a"]);
+    }
 }

@@ -40,7 +40,7 @@ fn taken(tree: &mut Node, key: &str) -> Option<Node> {
 }
 
 fn wanted(loader: &mut Loader<'_>, tree: &Node, list: &Node) -> Vec<Wanted> {
-    let mut reader = Reader::new(loader.files, &loader.scopes, tree);
+    let mut reader = Reader::new(loader.files, &loader.scopes, tree, true);
     let mut wanted = Vec::new();
     for item in reader.items(list) {
         super::keys::check_include(item).into_iter().for_each(|mistake| reader.push(mistake));
@@ -105,4 +105,91 @@ fn sections(mut tree: Node) -> Node {
         entries.retain(|entry| SECTIONS.contains(&entry.key.as_str()));
     }
     tree
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{errors_of, project_with, texts};
+
+    #[test]
+    fn an_included_file_has_its_own_folder_and_variables() {
+        let project = project_with(
+            "
+include:
+  - db/compose.yaml
+  - path: [api/one.yaml, api/two.yaml]
+    project_directory: .
+    env_file: api/own.env
+services: {web: {image: web, depends_on: [db, api]}}
+",
+            &[
+                ("/shop/.env", "V=project"),
+                (
+                    "/shop/db/compose.yaml",
+                    "name: inner\nservices: {db: {image: \"db:${V}-${W}\", env_file: e.env}}\nvolumes: {d: }",
+                ),
+                ("/shop/db/.env", "V=ignored\nW=inner"),
+                ("/shop/db/e.env", "E=1"),
+                ("/shop/api/one.yaml", "services: {api: {image: \"api:${X}\", env_file: root.env}}"),
+                ("/shop/api/two.yaml", "services: {api: {environment: {T: 2}}}"),
+                ("/shop/api/own.env", "X=own"),
+                ("/shop/root.env", "R=1"),
+            ][..],
+        );
+        assert_eq!(project.services["db"].image.as_deref(), Some("db:project-inner"));
+        assert_eq!(project.services["db"].environment, texts([("E", "1")]));
+        assert_eq!(project.services["api"].image.as_deref(), Some("api:own"));
+        assert_eq!(project.services["api"].environment, texts([("R", "1"), ("T", "2")]));
+        assert!(project.volumes.contains_key("d") && project.services.contains_key("web"));
+        assert!(project.ignored.is_empty(), "the name of an included file is not the project's");
+    }
+
+    #[test]
+    fn the_file_that_includes_wins() {
+        let project = project_with(
+            "include: [a.yaml, b.yaml]\nservices: {s: {command: mine}}",
+            &[
+                ("/shop/a.yaml", "services: {s: {image: a, command: a, user: a}}"),
+                ("/shop/b.yaml", "services: {s: {image: b, tty: true}}"),
+            ],
+        );
+        let s = &project.services["s"];
+        assert_eq!((s.image.as_deref(), s.user.as_deref(), s.tty), (Some("a"), Some("a"), true));
+        assert_eq!(s.command.as_deref().unwrap(), ["mine"]);
+    }
+
+    #[test]
+    fn a_file_that_is_included_twice_counts_once() {
+        let project = project_with(
+            "include: [a.yaml, b.yaml]",
+            &[
+                ("/shop/a.yaml", "include: [common.yaml]"),
+                ("/shop/b.yaml", "include: [common.yaml]"),
+                (
+                    "/shop/common.yaml",
+                    "services: {s: {image: i, cap_add: [A], volumes: ['v:/v']}}\nvolumes: {v: }",
+                ),
+            ],
+        );
+        assert_eq!((project.services["s"].cap_add.len(), project.services["s"].mounts.len()), (1, 1));
+    }
+
+    #[test]
+    fn circles_and_missing_files_are_named() {
+        let main = "include:\n  - a.yaml\n  - none.yaml\n  - {path: b.yaml, env_file: none.env}\n  - {pth: c.yaml}\nservices: {s: {image: i}}";
+        assert_eq!(
+            errors_of(&[
+                ("/shop/compose.yaml", main),
+                ("/shop/a.yaml", "include: [compose.yaml]"),
+                ("/shop/b.yaml", "services: {t: {image: i}}"),
+            ]),
+            [
+                "shop/a.yaml:1:11 `shop/compose.yaml` includes itself",
+                "shop/compose.yaml:3:5 `shop/none.yaml` does not exist",
+                "shop/compose.yaml:4:30 `shop/none.env` does not exist",
+                "shop/compose.yaml:5:5 `path` is missing",
+                "shop/compose.yaml:5:6 unknown key `pth` in `include` · did you mean `path`? · begin the name of an extension with `x-`",
+            ]
+        );
+    }
 }

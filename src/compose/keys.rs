@@ -452,3 +452,108 @@ const KEYS: &[Key] = &[
     shown("configs.*.labels", "only a Swarm knows it"),
     refused("configs.*.template_driver", "only a Swarm knows it", LEAVE_OUT),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_service_errors, errors, project, service};
+    use super::*;
+
+    #[test]
+    fn every_refused_key_is_refused_with_its_place_reason_and_way_out() {
+        for key in documented_keys() {
+            let Fate::Refused { why, instead, .. } = key.fate else { continue };
+            let text = document(key.path);
+            let name = key.path.rsplit('.').next().unwrap();
+            let column = text.find(&format!("{name}: {{")).unwrap() + 1;
+            let path = key.path.replace(".[]", "").replace('*', "n");
+            let error = format!("shop/compose.yaml:1:{column} `{path}` is refused: {why} · {instead}");
+            assert!(errors(&text).contains(&error), "{text}\n{error}\n{:#?}", errors(&text));
+        }
+    }
+
+    #[test]
+    fn every_key_without_meaning_is_accepted_and_shown() {
+        for key in documented_keys() {
+            let Fate::NoMeaning(_) = key.fate else { continue };
+            let root = crate::yaml::parse(
+                &crate::diagnostic::Source::new("c", document(key.path)),
+                crate::yaml::Limits::default(),
+            );
+            let (ignored, mistakes) = check(&root.unwrap());
+            let path = key.path.replace(".[]", "").replace('*', "n");
+            assert!(mistakes.is_empty(), "{path}: {mistakes:?}");
+            assert_eq!(ignored.iter().map(|i| i.key.as_str()).collect::<Vec<_>>(), [path], "{}", key.path);
+        }
+    }
+
+    /// A file in which the key stands, with a value that is neither empty nor false.
+    fn document(path: &str) -> String {
+        let value = "{some: value}".to_owned();
+        path.rsplit('.').fold(value, |inner, part| match part {
+            "[]" => format!("[{inner}]"),
+            "*" => format!("{{n: {inner}}}"),
+            key => format!("{{{key}: {inner}}}"),
+        })
+    }
+
+    #[test]
+    fn no_key_is_listed_twice() {
+        let mut paths: Vec<&str> = documented_keys().iter().map(|key| key.path).collect();
+        paths.sort_unstable();
+        let count = paths.len();
+        paths.dedup();
+        assert_eq!(paths.len(), count);
+    }
+
+    #[test]
+    fn a_refused_key_that_asks_for_nothing_passes() {
+        service("privileged: false, devices: [], ipc: private, pid: , links: [], cgroup: private");
+        assert_eq!(project("services: {s: {image: i}}\nvolumes: {v: {external: false}}").volumes.len(), 1);
+    }
+
+    #[test]
+    fn extensions_are_free_everywhere() {
+        let project = project(
+            "x-top: {a: 1}\nservices: {x-s: {image: 3}, s: {image: i, x-a: {b: c}}}\nnetworks: {n: {x-n: 1}}",
+        );
+        assert!(project.ignored.is_empty());
+        assert_eq!(project.services.len(), 1);
+    }
+
+    #[test]
+    fn unknown_keys_are_named_with_the_nearest_known_one() {
+        assert_service_errors(&[
+            (
+                "enviroment: {}",
+                "3:5 unknown key `enviroment` in `services.s` · did you mean `environment`? · begin the name of an extension with `x-`",
+            ),
+            ("qqq: 1", "3:5 unknown key `qqq` in `services.s` · begin the name of an extension with `x-`"),
+            (
+                "deploy: {replica: 1}",
+                "3:14 unknown key `replica` in `services.s.deploy` · did you mean `replicas`? · begin the name of an extension with `x-`",
+            ),
+        ]);
+        assert_eq!(
+            errors("service: {}\nservices: {s: {image: i}}"),
+            [
+                "shop/compose.yaml:1:1 unknown key `service` · did you mean `services`? · begin the name of an extension with `x-`"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_without_meaning_is_shown_with_its_place() {
+        let project = project("version: '3'\nservices:\n  s:\n    image: i\n    logging: {driver: x}\n");
+        let shown: Vec<String> = project.ignored.iter().map(|i| format!("{} {}", i.at, i.key)).collect();
+        assert_eq!(shown, ["shop/compose.yaml:1:1 version", "shop/compose.yaml:5:5 services.s.logging"]);
+    }
+
+    #[test]
+    fn the_documentation_has_all_three_lists() {
+        let text = documented_keys_as_markdown();
+        assert!(text.contains("| `services.*.image` |  |"), "{text}");
+        assert!(text.contains("| `services.*.logging` | output is always recorded |"));
+        assert!(text.contains("| `services.*.privileged` | it reaches out"));
+        assert_eq!(text.lines().filter(|line| line.starts_with("| `")).count(), documented_keys().len());
+    }
+}

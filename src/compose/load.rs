@@ -7,12 +7,19 @@ use std::sync::Arc;
 use super::canonical::canonical;
 use super::model::Project;
 use super::project;
+use super::read::Reader;
 use super::scope::{Scope, Scopes, Variables};
 use super::tree::{self, Unset};
 use super::{dotenv, extends, include, interpolate, keys, merge};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::files::{FileProblem, Files, TEXT_LIMIT, clean};
 use crate::yaml::{Limits, Node, Spot, Value, parse};
+
+/// Files that one project may be made of, each as often as it is included.
+const MOST_FILES: usize = 500;
+
+/// Files that may include each other in a row.
+const DEEPEST: usize = 32;
 
 /// What is to be loaded.
 #[derive(Debug, Clone)]
@@ -32,15 +39,18 @@ pub struct Request {
 /// # Errors
 /// Every mistake of every file, with its place.
 pub fn load(files: &dyn Files, request: &Request) -> Result<Project, Vec<Diagnostic>> {
-    let mut loader = Loader::new(files, project_folder(request));
+    let mut loader = Loader::new(files, request);
     let tree = loader.project(request);
+    let complete = loader.complete && !loader.baseless;
     let Loader { scopes, unset, mut mistakes, .. } = loader;
     let Some(mut tree) = tree else { return Err(in_order(mistakes)) };
     tree::drop_reset(&mut tree);
     mistakes.extend(unset.left_in(&tree));
     let (ignored, wrong) = keys::check(&tree);
     mistakes.extend(wrong);
-    let (project, wrong) = project::read(files, &scopes, &tree, &request.profiles);
+    let mut reader = Reader::new(files, &scopes, &tree, complete);
+    let project = project::read(&mut reader, &request.profiles);
+    let wrong = reader.into_mistakes();
     mistakes.extend(wrong);
     if mistakes.is_empty() { Ok(Project { ignored, ..project }) } else { Err(in_order(mistakes)) }
 }
@@ -76,22 +86,34 @@ pub(super) struct Loader<'a> {
     /// Files that are being loaded, each included by the one before.
     pub(super) open: Vec<PathBuf>,
     unset: Unset,
+    /// Whether every file that was named could be read.
+    pub(super) complete: bool,
+    /// Whether a service lacks what it extends.
+    pub(super) baseless: bool,
+    /// How many files were read.
+    read: usize,
 }
 
 impl<'a> Loader<'a> {
-    fn new(files: &'a dyn Files, folder: PathBuf) -> Self {
-        let outer = Scope { base: folder, variables: Arc::default() };
+    fn new(files: &'a dyn Files, request: &Request) -> Self {
+        let variables = Arc::new(request.environment.clone());
         Self {
             files,
-            scopes: Scopes::new(outer),
+            scopes: Scopes::new(Scope { base: project_folder(request), variables }),
             mistakes: Vec::new(),
             open: Vec::new(),
             unset: Unset::default(),
+            complete: true,
+            baseless: false,
+            read: 0,
         }
     }
 
     fn project(&mut self, request: &Request) -> Option<Node> {
         let folder = project_folder(request);
+        if request.files.is_empty() {
+            self.mistakes.push(Diagnostic::whole(&Source::new("compose", ""), "no Compose file is named"));
+        }
         let mut variables = self.dotenv(&folder, &request.environment);
         variables.extend(request.environment.clone());
         let parsed: Vec<Parsed> = request
@@ -126,18 +148,27 @@ impl<'a> Loader<'a> {
 
     /// Reads and parses a file that is named at a spot.
     pub(super) fn parsed(&mut self, path: &Path, spot: &Spot) -> Option<Parsed> {
-        let opened = self
-            .files
-            .locate(path)
-            .and_then(|located| self.files.read(path, TEXT_LIMIT).map(|source| (located.path, source)));
-        let (path, source) = opened.map_err(|problem| self.mistakes.push(problem.at(spot))).ok()?;
-        let root = parse(&source, Limits::default()).map_err(|wrong| self.mistakes.extend(wrong)).ok()?;
-        if !matches!(root.value, Value::Mapping(_)) {
+        let parsed = self.opened(path, spot).and_then(|(path, source)| {
+            let root = parse(&source, Limits::default())?;
+            if matches!(root.value, Value::Mapping(_)) {
+                return Ok(Parsed { path, root });
+            }
             let mistake = root.spot.mistake("a Compose file is a mapping");
-            self.mistakes.push(mistake.help("begin with `services:`"));
-            return None;
+            Err(vec![mistake.help("begin with `services:`")])
+        });
+        self.complete &= parsed.is_ok();
+        parsed.map_err(|mistakes| self.mistakes.extend(mistakes)).ok()
+    }
+
+    fn opened(&mut self, path: &Path, spot: &Spot) -> Result<(PathBuf, Arc<Source>), Vec<Diagnostic>> {
+        self.read += 1;
+        if self.read > MOST_FILES || self.open.len() > DEEPEST {
+            let message = format!("more than {MOST_FILES} files, or {DEEPEST} inside each other");
+            return Err(vec![spot.mistake(message).help("include each file once")]);
         }
-        Some(Parsed { path, root })
+        let located = self.files.locate(path).map_err(|problem| vec![problem.at(spot)])?;
+        let source = self.files.read(path, TEXT_LIMIT).map_err(|problem| vec![problem.at(spot)])?;
+        Ok((located.path, source))
     }
 
     /// One tree of several files, later ones over earlier ones.
@@ -180,7 +211,10 @@ fn project_name(parsed: &[Parsed], folder: &Path, variables: &Variables) -> Stri
 #[cfg(test)]
 mod tests {
     use super::super::model::{Attachment, Condition, MountSource};
-    use super::super::testing::{errors, errors_of, load_files, project, project_with, texts};
+    use super::super::testing::{errors, errors_of, project, project_with, scenario, texts};
+    use super::*;
+    use crate::files::MemoryFiles;
+    use proptest::prelude::*;
 
     #[test]
     fn a_small_project_is_read_as_compose_reads_it() {
@@ -249,5 +283,108 @@ networks: {back: {internal: true}}
                 "shop/compose.yaml:8:3 the service `db` has neither `image` nor `build`",
             ]
         );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named_where_the_scenario_names_it() {
+        let found = errors_of(&[("/shop/compose.yaml", "[1]"), ("/shop/compose.b.yaml", "a: [")]);
+        assert_eq!(found[0].split(':').next(), Some("shop/compose.b.yaml"));
+        assert_eq!(found[1], "shop/compose.yaml:1:1 a Compose file is a mapping · begin with `services:`");
+        let missing = Request {
+            files: vec![("none.yaml".into(), scenario())],
+            profiles: Vec::new(),
+            environment: BTreeMap::new(),
+            base: "/shop".into(),
+        };
+        let found = load(&MemoryFiles::default(), &missing).unwrap_err();
+        assert_eq!(
+            (found[0].place().to_string(), &*found[0].message),
+            ("scenario.yaml:1:10".into(), "`shop/none.yaml` does not exist")
+        );
+        let nothing = load(&MemoryFiles::default(), &Request { files: Vec::new(), ..missing });
+        assert_eq!(nothing.unwrap_err()[0].message, "no Compose file is named");
+    }
+
+    #[test]
+    fn what_an_unreadable_file_may_hold_is_not_missed() {
+        let text = "include: [none.yaml]\nservices: {s: {depends_on: [db], extends: x}}";
+        assert_eq!(errors(text), ["shop/compose.yaml:1:11 `shop/none.yaml` does not exist"]);
+    }
+
+    #[test]
+    fn large_files_alias_bombs_and_files_without_services_are_refused() {
+        let large = format!("# {}", "x".repeat(1 << 20));
+        assert_eq!(
+            errors(&large),
+            [
+                "scenario.yaml:1:10 `shop/compose.yaml` holds 1048578 bytes; at most 1048576 are read · keep data in files of their own"
+            ]
+        );
+        let mut bomb = String::from("x-0: &a0 [x,x,x,x,x,x,x,x,x]\n");
+        for n in 1..9 {
+            bomb.push_str(&format!("x-{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(",")));
+        }
+        assert!(errors(&bomb)[0].contains("unfolds to more than"), "{:?}", errors(&bomb));
+        assert_eq!(
+            errors("services: "),
+            ["shop/compose.yaml:1:1 there is no service to run · name at least one below `services:`"]
+        );
+    }
+
+    #[test]
+    fn files_that_include_each_other_many_times_end() {
+        let texts: Vec<(String, String)> = (0..30)
+            .map(|n| (format!("/shop/f{n}.yaml"), format!("include: [f{}.yaml, ./f{}.yaml]", n + 1, n + 1)))
+            .chain([("/shop/f30.yaml".into(), "services: {s: {image: i}}".into())])
+            .collect();
+        let mut files = vec![("/shop/compose.yaml", "include: [f0.yaml]")];
+        files.extend(texts.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+        let found = errors_of(&files);
+        assert!(found[0].contains("more than 500 files, or 32 inside each other"), "{found:?}");
+    }
+
+    /// YAML flow values out of the characters and words that the parsers care about.
+    fn value() -> impl Strategy<Value = String> {
+        let scalar = "[-a-z0-9:/.~=$%|é{}\\[\\]]{0,8}";
+        let scalar = scalar.prop_map(|text| format!("\"{}\"", text.replace('\\', "")));
+        let plain = prop::sample::select(vec![
+            "", "3", "-1", "a", "true", "./a:/b", "80-90:80", "!reset a", "data:/d",
+        ]);
+        let leaf = prop_oneof![scalar, plain.prop_map(str::to_owned)];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            let key = prop::sample::select(known_names());
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3)
+                    .prop_map(|items| format!("[{}]", items.join(", "))),
+                prop::collection::btree_map(key, inner, 0..3).prop_map(mapping),
+            ]
+        })
+    }
+
+    fn mapping(entries: BTreeMap<&'static str, String>) -> String {
+        let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+        format!("{{{}}}", entries.join(", "))
+    }
+
+    /// The last names of all known keys.
+    fn known_names() -> Vec<&'static str> {
+        let keys = keys::documented_keys().iter();
+        keys.filter_map(|key| key.path.rsplit('.').find(|name| !matches!(*name, "*" | "[]"))).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_makes_it_panic(
+            service in prop::collection::btree_map(prop::sample::select(known_names()), value(), 0..4),
+            over in prop::collection::btree_map(prop::sample::select(known_names()), value(), 0..4),
+            rest in prop::collection::btree_map(prop::sample::select(vec!["networks", "volumes", "secrets", "include"]), value(), 0..2),
+        ) {
+            let one = format!("services: {{a: {}}}\n", mapping(service.clone()));
+            let rest: String = rest.iter().map(|(key, value)| format!("{key}: {value}\n")).collect();
+            let two = format!("services: {{a: {}, b: {}}}\n{rest}", mapping(over), mapping(service));
+            for error in errors_of(&[("/shop/compose.yaml", &one), ("/shop/compose.two.yaml", &two)]) {
+                prop_assert!(!error.is_empty());
+            }
+        }
     }
 }

@@ -117,6 +117,7 @@ fn long(reader: &mut Reader<'_>, item: &Node) -> Option<Mount> {
 
 fn tmpfs(reader: &mut Reader<'_>, item: &Node) -> MountSource {
     let Some(options) = item.get("tmpfs") else { return MountSource::Tmpfs { size: None, mode: None } };
+    reader.entries(options);
     let size = reader.at(options, "size", |reader, node| reader.parsed(node, values::size));
     let mode = reader.at(options, "mode", Reader::mode);
     MountSource::Tmpfs { size, mode }
@@ -164,4 +165,112 @@ pub(super) fn absolute(text: &str) -> Result<String, String> {
 
 fn tidy(path: &str) -> String {
     clean(Path::new(path)).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{assert_service_errors, service_with};
+    use super::*;
+
+    const FILES: [(&str, &str); 2] = [("/shop/conf/a.conf", ""), ("/shop/f.txt", "")];
+
+    fn mounted(volumes: &str) -> serde_json::Value {
+        let mounts = service_with(&format!("volumes: [{volumes}]"), &FILES).mounts;
+        serde_json::to_value(&mounts).unwrap()
+    }
+
+    #[test]
+    fn short_and_long_forms_are_read() {
+        let bind = |path: &str| json!({"bind": path});
+        for (written, target, source, read_only) in [
+            ("'data:/d'", "/d", json!({"volume": "data"}), false),
+            ("'data:/d/:ro'", "/d", json!({"volume": "data"}), true),
+            ("'data:/d:rw,z'", "/d", json!({"volume": "data"}), false),
+            ("/d", "/d", json!("anonymous"), false),
+            ("'./conf:/d:ro,cached'", "/d", bind("/shop/conf"), true),
+            ("'conf/../f.txt:/d'", "/d", bind("/shop/f.txt"), false),
+            ("'.:/d'", "/d", bind("/shop"), false),
+            (
+                "{type: volume, source: data, target: /d, read_only: true}",
+                "/d",
+                json!({"volume": "data"}),
+                true,
+            ),
+            ("{type: volume, target: /d}", "/d", json!("anonymous"), false),
+            (
+                "{type: bind, source: conf/a.conf, target: /d, bind: {create_host_path: true}}",
+                "/d",
+                bind("/shop/conf/a.conf"),
+                false,
+            ),
+            (
+                "{type: tmpfs, target: /d, tmpfs: {size: 1m, mode: 01777}}",
+                "/d",
+                json!({"tmpfs": {"size": 1 << 20, "mode": 0o1777}}),
+                false,
+            ),
+            ("{type: tmpfs, target: /d}", "/d", json!({"tmpfs": {"size": null, "mode": null}}), false),
+        ] {
+            // A short form that does not start with `.` or `/` names a volume.
+            let written = written.replace("'conf/", "'./conf/");
+            let expected = json!([{"target": target, "source": source, "read_only": read_only}]);
+            assert_eq!(mounted(&written), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_mounted_is_named() {
+        assert_service_errors(&[
+            ("volumes: ['dta:/d']", "3:16 there is no volume `dta` · did you mean `data`?"),
+            (
+                "volumes: [{type: volume, source: dta, target: /d}]",
+                "3:38 there is no volume `dta` · did you mean `data`?",
+            ),
+            ("volumes: ['./none:/d']", "3:16 `shop/none` does not exist"),
+            ("volumes: ['data:d']", "3:15 `d` is not an absolute path in the container"),
+            ("volumes: ['data:ro']", "3:15 `ro` is not an absolute path in the container"),
+            ("volumes: ['data:/d:row']", "3:15 unknown option `row`; known are ro and rw"),
+            (
+                "volumes: ['data:/d:nocopy']",
+                "3:15 `nocopy` is refused: the engine fills an empty volume from the image",
+            ),
+            (
+                "volumes: ['/var/run/docker.sock:/var/run/docker.sock']",
+                "3:16 the engine's socket is refused: whoever has it controls the whole engine · take the service out of the drill with `!reset`",
+            ),
+            (
+                "volumes: ['~/.aws:/d']",
+                "3:16 `~/.aws` is a path of one machine only · copy what is needed into the scenario's folder",
+            ),
+            ("volumes: ['data:/d', {type: tmpfs, target: /d/}]", "3:26 `/d` is mounted twice"),
+            (
+                "volumes: [{type: npipe, source: a, target: /d}]",
+                "3:22 the mount type `npipe` is refused · use `volume`, `bind` or `tmpfs`",
+            ),
+            ("volumes: [{type: bind, target: /d}]", "3:15 `source` is missing"),
+            ("volumes: [{source: data, target: /d}]", "3:15 `type` is missing"),
+            ("volumes: [{type: volume, source: data}]", "3:15 `target` is missing"),
+            (
+                "volumes: [{type: volume, source: data, target: /d, volume: {subpath: a}}]",
+                "3:65 `services.s.volumes.volume.subpath` is refused: engines before API 1.45 mount whole volumes · give that folder a volume of its own",
+            ),
+            (
+                "volumes: [{type: tmpfs, target: /d, tmpfs: {mode: 755}}]",
+                "3:55 the mode 755 would be read as a decimal number; write 0755",
+            ),
+            (
+                "volumes: [{type: volume, source: data, target: /d, raed_only: true}]",
+                "3:56 unknown key `raed_only` in `services.s.volumes` · did you mean `read_only`? · begin the name of an extension with `x-`",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn the_target_of_both_forms_is_found() {
+        let source = crate::diagnostic::Source::new("v", "['a:/d/:ro', /d, {target: /d}]");
+        let list = crate::yaml::parse(&source, crate::yaml::Limits::default()).unwrap();
+        assert!(list.items().iter().all(|item| target(item).as_deref() == Some("/d")));
+    }
 }

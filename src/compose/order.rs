@@ -79,3 +79,60 @@ fn circle<'n>(left: &BTreeMap<&'n str, BTreeSet<&'n str>>) -> Option<Vec<&'n str
         walked.push(next);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{errors, load_files};
+
+    #[test]
+    fn circles_are_found_each_once() {
+        let found = errors(
+            "
+services:
+  a: {image: i, depends_on: [b]}
+  b: {image: i, depends_on: [c, free]}
+  c: {image: i, depends_on: [b]}
+  d: {image: i, depends_on: [d]}
+  e: {image: i, network_mode: 'service:f'}
+  f: {image: i, depends_on: [e]}
+  free: {image: i}
+",
+        );
+        let help = "one of them must be able to start first";
+        assert_eq!(
+            found,
+            [
+                format!("shop/compose.yaml:4:30 services depend on each other: b → c → b · {help}"),
+                format!("shop/compose.yaml:6:30 services depend on each other: d → d · {help}"),
+                format!("shop/compose.yaml:7:31 services depend on each other: e → f → e · {help}"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_long_chain_is_no_circle() {
+        let services: String =
+            (0..300).map(|n| format!("  s{n}: {{image: i, depends_on: [s{}]}}\n", n + 1)).collect();
+        assert_eq!(errors(&format!("services:\n{services}  s300: {{image: i}}\n")), [""; 0]);
+    }
+
+    #[test]
+    fn a_service_of_an_inactive_profile_is_there_but_nobody_active_may_need_it() {
+        let text = "
+services:
+  a: {image: i, depends_on: {b: {condition: service_started}}}
+  b: {image: i, profiles: [debug]}
+  c: {image: i, profiles: [debug], depends_on: [b]}
+";
+        let with = |profiles: &[&str]| load_files(&[("/shop/compose.yaml", text)], &[], profiles);
+        assert_eq!(
+            errors(text),
+            [
+                "shop/compose.yaml:3:30 `a` needs `b`, whose profile is not active · activate the profile `debug`, or write `required: false` here"
+            ]
+        );
+        assert_eq!(with(&["debug"]).unwrap().profiles, ["debug"]);
+        let all = with(&["*"]).unwrap();
+        assert_eq!((all.profiles, all.services.len()), (vec!["debug".to_owned()], 3));
+    }
+}

@@ -5,36 +5,29 @@ use std::collections::BTreeMap;
 use super::attachment::DEFAULT;
 use super::model::{Network, Project, Service};
 use super::read::Reader;
-use super::scope::Scopes;
 use super::tree::is_extension;
 use super::{order, resources, service};
 use crate::diagnostic::Diagnostic;
-use crate::files::Files;
-use crate::yaml::{Entry, Node};
+use crate::yaml::Entry;
 
-/// Reads a project, and everything that is wrong with it.
-pub(super) fn read(
-    files: &dyn Files,
-    scopes: &Scopes,
-    root: &Node,
-    profiles: &[String],
-) -> (Project, Vec<Diagnostic>) {
-    let mut reader = Reader::new(files, scopes, root);
-    let services = section(&mut reader, "services", |reader, entry| Some(service::service(reader, entry)));
-    let mut networks = section(&mut reader, "networks", resources::network);
-    let volumes = section(&mut reader, "volumes", resources::volume);
-    let secrets = section(&mut reader, "secrets", resources::secret);
-    let configs = section(&mut reader, "configs", resources::config);
+/// Reads a project.
+pub(super) fn read(reader: &mut Reader<'_>, profiles: &[String]) -> Project {
+    let services = section(reader, "services", |reader, entry| Some(service::service(reader, entry)));
+    let mut networks = section(reader, "networks", resources::network);
+    let volumes = section(reader, "volumes", resources::volume);
+    let secrets = section(reader, "secrets", resources::secret);
+    let configs = section(reader, "configs", resources::config);
     if services.values().any(|service| service.networks.contains_key(DEFAULT)) {
         networks.entry(DEFAULT.to_owned()).or_insert_with(Network::default);
     }
-    if root.get("services").is_none_or(|services| services.entries().is_empty()) {
-        reader.push(Diagnostic::whole(&root.spot.source, "there is no service").help("write `services:`"));
+    if services.is_empty() && reader.complete {
+        let source = &reader.root.spot.source;
+        let mistake = Diagnostic::whole(source, "there is no service to run");
+        reader.push(mistake.help("name at least one below `services:`"));
     }
     let profiles = active(&services, profiles);
-    order::check(&mut reader, &services, &profiles);
-    let ignored = Vec::new();
-    (Project { services, networks, volumes, secrets, configs, profiles, ignored }, reader.into_mistakes())
+    order::check(reader, &services, &profiles);
+    Project { services, networks, volumes, secrets, configs, profiles, ignored: Vec::new() }
 }
 
 fn section<T>(

@@ -17,13 +17,15 @@ pub(super) struct Reader<'a> {
     pub(super) scopes: &'a Scopes,
     /// The whole project, for references.
     pub(super) root: &'a Node,
+    /// Whether the project is whole; if not, what is missing is not missed.
+    pub(super) complete: bool,
     mistakes: Vec<Diagnostic>,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of a whole project.
-    pub(super) fn new(files: &'a dyn Files, scopes: &'a Scopes, root: &'a Node) -> Self {
-        Self { files, scopes, root, mistakes: Vec::new() }
+    /// A reader of a project.
+    pub(super) fn new(files: &'a dyn Files, scopes: &'a Scopes, root: &'a Node, complete: bool) -> Self {
+        Self { files, scopes, root, complete, mistakes: Vec::new() }
     }
 
     /// All mistakes so far.
@@ -143,7 +145,7 @@ impl<'a> Reader<'a> {
     /// Whether a name is declared in a section of the project; a mistake where it is not.
     pub(super) fn refer(&mut self, section: &str, name: &str, spot: &Spot, what: &str) -> bool {
         let section = self.root.get(section);
-        if section.is_some_and(|section| section.entry(name).is_some()) {
+        if !self.complete || section.is_some_and(|section| section.entry(name).is_some()) {
             return true;
         }
         let known = section.map(Node::entries).unwrap_or_default();

@@ -42,9 +42,14 @@ pub(super) struct Scopes {
 }
 
 impl Scopes {
-    /// Only the outermost scope, which is that of every unknown source.
+    /// Only the outermost scope: the project's folder with the runner's own variables.
     pub(super) fn new(outer: Scope) -> Self {
         Self { outer, inner: Vec::new() }
+    }
+
+    /// The environment that the runner itself was given.
+    pub(super) fn runner(&self) -> &Variables {
+        &self.outer.variables
     }
 
     /// Notes the scope of a source.

@@ -9,15 +9,15 @@ use crate::diagnostic::{Diagnostic, Source};
 use crate::files::MemoryFiles;
 use crate::yaml::Spot;
 
-/// Loads files with absolute paths; those that are named `compose…` are the project, in their order.
+/// Loads files with absolute paths; those that begin with
+/// `/shop/compose` are the project, in their order.
 pub(super) fn load_files(
     files: &[(&str, &str)],
     environment: &[(&str, &str)],
     profiles: &[&str],
 ) -> Result<Project, Vec<Diagnostic>> {
-    let scenario = Source::new("scenario.yaml", "compose: …");
-    let spot = Spot { source: scenario, span: 9..12 };
-    let named = files.iter().filter(|(path, _)| path.contains("/compose"));
+    let spot = scenario();
+    let named = files.iter().filter(|(path, _)| path.starts_with("/shop/compose"));
     let request = Request {
         files: named.map(|(path, _)| (PathBuf::from(path), spot.clone())).collect(),
         profiles: profiles.iter().map(|name| (*name).to_owned()).collect(),
@@ -25,6 +25,11 @@ pub(super) fn load_files(
         base: PathBuf::from("/"),
     };
     load(&MemoryFiles::new(files.iter().copied()), &request)
+}
+
+/// The place in a scenario that names Compose files.
+pub(super) fn scenario() -> Spot {
+    Spot { source: Source::new("scenario.yaml", "compose: …"), span: 9..12 }
 }
 
 /// A project of one file `/shop/compose.yaml`, beside `more` files.
@@ -86,6 +91,20 @@ pub(super) fn errors(text: &str) -> Vec<String> {
 pub(super) fn service_errors(keys: &str) -> Vec<String> {
     let strip = |error: String| error.trim_start_matches("shop/compose.yaml:").to_owned();
     errors(&one_service(keys)).into_iter().map(strip).collect()
+}
+
+/// Holds each service to the one mistake beside it, and shows all that differ.
+#[track_caller]
+pub(super) fn assert_service_errors(table: &[(&str, &str)]) {
+    let differ: Vec<String> = table
+        .iter()
+        .map(|(keys, error)| (keys, error, service_errors(keys)))
+        .filter(|(_, error, found)| found != &[(**error).to_owned()])
+        .map(|(keys, error, found)| {
+            format!("{keys}\n  expected {error}\n  found    {}", found.join("\n           "))
+        })
+        .collect();
+    assert!(differ.is_empty(), "{}", differ.join("\n"));
 }
 
 /// Texts by name.

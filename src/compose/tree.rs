@@ -122,3 +122,104 @@ pub(super) fn within(spot: &Spot, piece: &str) -> Spot {
     let start = spot.span.start + found;
     Spot { source: spot.source.clone(), span: start..start + piece.len() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{errors, errors_of, load_files, project, project_with};
+
+    #[test]
+    fn variables_are_replaced_in_values_of_every_kind_but_not_in_keys() {
+        let project = project(
+            "
+services:
+  s:
+    image: \"i:${HOST_SET}\"
+    command: [\"$$x\", \"${NONE:-a b}\"]
+    environment: {\"$HOST_SET\": x}
+    ports: [\"${PORT:-8080}:80\"]
+    scale: ${N:-2}
+    tty: ${TTY:-true}
+    user: \"${EMPTY:-}\"
+",
+        );
+        let s = &project.services["s"];
+        assert_eq!(s.image.as_deref(), Some("i:from the host"));
+        assert_eq!(s.command.as_deref().unwrap(), ["$x", "a b"]);
+        assert!(s.environment.contains_key("$HOST_SET"));
+        assert_eq!((s.ports[0].target, s.replicas, s.tty, s.user.as_deref()), (80, 2, true, Some("")));
+    }
+
+    #[test]
+    fn the_project_has_a_name_for_variables() {
+        let name = |text: &str| project(text).services["s"].image.clone().unwrap();
+        assert_eq!(name("services: {s: {image: $COMPOSE_PROJECT_NAME}}"), "shop");
+        assert_eq!(name("name: My ${NONE:-x}\nservices: {s: {image: $COMPOSE_PROJECT_NAME}}"), "myx");
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_env_file() {
+        let project = project_with(
+            "services: {s: {image: \"$HOST_SET $ONLY_HERE\"}}",
+            &[("/shop/.env", "HOST_SET=file\nONLY_HERE=${HOST_SET}!\n")],
+        );
+        assert_eq!(project.services["s"].image.as_deref(), Some("from the host from the host!"));
+    }
+
+    #[test]
+    fn an_unset_variable_is_underlined_where_it_stands() {
+        let text = "services:\n  s:\n    image: \"é ${TAG}\"\n    command: |\n      run ${X:?say x}\n";
+        let found = errors(text);
+        assert!(
+            found[0].starts_with("shop/compose.yaml:3:15 the variable `TAG` is not set · set it"),
+            "{found:?}"
+        );
+        assert_eq!(
+            found[1],
+            "shop/compose.yaml:5:11 the variable `X` is required: say x · set it in the environment, in `.env` or with --set X=…"
+        );
+    }
+
+    #[test]
+    fn an_unset_variable_says_nothing_else() {
+        let service = "{image: i, ports: ['${U}:80'], volumes: ['${U}:/v'], depends_on: ['${U}'], environment: ['A=${U}'], env_file: '${U}', secrets: ['${U}'], build: '${U}', scale: $U, healthcheck: {test: $U, interval: $U}, tmpfs: $U, extends: $U, network_mode: 'service:${U}', restart: $U, command: $U}";
+        for error in errors(&format!("services: {{s: {service}}}")) {
+            assert!(error.contains("the variable `U` is not set"), "{error}");
+        }
+        let found = errors("services: {s: {image: i, networks: ['${U}'], labels: ['a=${U}']}}");
+        assert_eq!(found.len(), 2, "{found:?}");
+    }
+
+    #[test]
+    fn a_variable_that_a_later_file_makes_needless_is_not_missed() {
+        let files = [
+            ("/shop/compose.yaml", "services: {s: {image: i, user: $U, environment: {A: '${U:?}', B: $V}}}"),
+            ("/shop/compose.drill.yaml", "services: {s: {user: me, environment: {A: 1, B: !reset }}}"),
+        ];
+        assert_eq!(errors_of(&files), [""; 0]);
+        assert!(errors(files[0].1).len() == 3);
+    }
+
+    #[test]
+    fn extensions_are_left_alone_but_what_is_taken_from_them_counts() {
+        let text = "x-a: &a {user: $U}\nx-b: $W\nservices: {s: {image: i, <<: *a}}";
+        let found = errors(text);
+        assert!(
+            found.len() == 1 && found[0].starts_with("shop/compose.yaml:1:16 the variable `U`"),
+            "{found:?}"
+        );
+        assert_eq!(
+            load_files(&[("/shop/compose.yaml", text)], &[("U", "me")], &[]).unwrap().services["s"]
+                .user
+                .as_deref(),
+            Some("me")
+        );
+    }
+
+    #[test]
+    fn tags_that_mean_nothing_are_mistakes() {
+        assert_eq!(
+            errors("services: {s: {image: !!str i, ports: !rset []}}"),
+            ["shop/compose.yaml:1:45 unknown tag `!rset` · Compose knows `!reset` and `!override`"]
+        );
+    }
+}
