@@ -1,0 +1,3 @@
+//! What a staging store holds: captured, fingerprinted, compared.
+
+pub mod postgres;
