@@ -44,7 +44,7 @@ pub enum StoreError {
         /// What was being done.
         doing: String,
         /// The server's answer.
-        error: SqlError,
+        error: Box<SqlError>,
     },
     /// What was asked for cannot be done with this store.
     #[error("{0}")]
@@ -64,7 +64,7 @@ pub enum StoreError {
 impl StoreError {
     /// A failed query of ours.
     pub(super) fn query(doing: impl Into<String>, error: &tokio_postgres::Error) -> Self {
-        Self::Query { doing: doing.into(), error: SqlError::from(error) }
+        Self::Query { doing: doing.into(), error: Box::new(SqlError::from(error)) }
     }
 
     /// Whether somebody's lock kept us from looking: nothing is known, and waiting may help.

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use backout::sql::{Statement, split};
 use backout::state::postgres::{Executed, PostgresTarget, Session};
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 
 const PASSWORD: &str = "drill";
 const SETTINGS: &[&str] = &[
@@ -39,6 +40,8 @@ pub(crate) struct Server {
 /// A database that belongs to one test.
 pub(crate) struct Database {
     pub(crate) target: PostgresTarget,
+    /// The session that [`Database::run`] uses.
+    session: Mutex<Option<Session>>,
 }
 
 impl Database {
@@ -46,27 +49,28 @@ impl Database {
     pub(crate) async fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let maintenance = Self { target: server().target("postgres") };
+        let maintenance = Self::of("postgres");
         maintenance.run(&format!("CREATE DATABASE {name}")).await;
-        Self { target: server().target(&name) }
+        Self::of(&name)
     }
 
-    /// Runs the statements one by one in a session of their own.
+    fn of(name: &str) -> Self {
+        Self { target: server().target(name), session: Mutex::new(None) }
+    }
+
+    /// Runs the statements one by one, all of a test in one session.
     pub(crate) async fn run(&self, sql: &str) -> Vec<Executed> {
-        let mut session = self.session().await;
+        let mut session = self.session.lock().await;
+        if session.is_none() {
+            *session = Some(self.session().await);
+        }
+        let session = session.as_mut().unwrap();
         let mut done = Vec::new();
         for statement in split(sql).unwrap() {
             let executed = session.execute(&statement).await;
             done.push(executed.unwrap_or_else(|error| panic!("{error} in: {}", statement.text)));
         }
-        session.close().await;
         done
-    }
-
-    /// The first column of the first row that a query gives.
-    pub(crate) async fn one(&self, sql: &str) -> String {
-        let executed = self.run(sql).await.pop().unwrap();
-        executed.rows[0][0].clone().unwrap_or_else(|| "NULL".to_owned())
     }
 
     /// A session of this database.
