@@ -42,27 +42,35 @@ pub fn documented_keys() -> &'static [Key] {
     KEYS
 }
 
-/// The three lists as Markdown, for the documentation.
+/// The three lists as a Markdown page.
 pub fn documented_keys_as_markdown() -> String {
-    let mut text = String::from("**Acted on**\n\n| key | remark |\n|---|---|\n");
+    let mut page = String::from(
+        "# Keys of a Compose file\n\nWhat Backout does with each key of the Compose specification. `*` is any \
+         name, `[]` any item of a list; `x-` extensions are free everywhere. Written by the table that the \
+         reader obeys (`keys.rs`).\n",
+    );
+    let acted = |fate| if let Fate::ActedOn(remark) = fate { Some(vec![remark]) } else { None };
+    let shown = |fate| if let Fate::NoMeaning(why) = fate { Some(vec![why]) } else { None };
+    let refused = |fate| match fate {
+        Fate::Refused { why, instead, .. } => Some(vec![why, instead]),
+        Fate::ActedOn(_) | Fate::NoMeaning(_) => None,
+    };
+    list(&mut page, "Acted on", &["remark"], &acted);
+    list(&mut page, "Accepted and shown, without meaning in a drill", &["why"], &shown);
+    list(&mut page, "Refused", &["why", "instead"], &refused);
+    page
+}
+
+/// Adds one list: the keys for which `cells` has something to say.
+fn list(page: &mut String, title: &str, columns: &[&str], cells: &dyn Fn(Fate) -> Option<Vec<&'static str>>) {
+    let rule = "---|".repeat(columns.len());
+    // Writing to a string cannot fail.
+    let _ = write!(page, "\n## {title}\n\n| key | {} |\n|---|{rule}\n", columns.join(" | "));
     for key in KEYS {
-        if let Fate::ActedOn(remark) = key.fate {
-            let _ = writeln!(text, "| `{}` | {remark} |", key.path);
+        if let Some(cells) = cells(key.fate) {
+            let _ = writeln!(page, "| `{}` | {} |", key.path, cells.join(" | "));
         }
     }
-    text.push_str("\n**Accepted, without meaning in a drill**\n\n| key | why |\n|---|---|\n");
-    for key in KEYS {
-        if let Fate::NoMeaning(why) = key.fate {
-            let _ = writeln!(text, "| `{}` | {why} |", key.path);
-        }
-    }
-    text.push_str("\n**Refused**\n\n| key | why | instead |\n|---|---|---|\n");
-    for key in KEYS {
-        if let Fate::Refused { why, instead, .. } = key.fate {
-            let _ = writeln!(text, "| `{}` | {why} | {instead} |", key.path);
-        }
-    }
-    text
 }
 
 /// Finds unknown and refused keys, and those without meaning.
