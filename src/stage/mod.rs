@@ -3,6 +3,10 @@
 //! [`Stage`] is the seam: `docker` puts it on a Docker engine, `fake` keeps it in memory, and one
 //! conformance body holds both to the same behaviour. Nothing outside this folder knows Docker.
 
+pub mod docker;
+pub mod fake;
+pub mod faults;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,8 +42,17 @@ pub trait Stage: Send + Sync {
     /// What a service's containers are doing now: the worst of its replicas.
     async fn health(&self, service: &str) -> Result<Health, StageError>;
 
+    /// The containers of a service, by name. What verifies a fault looks here.
+    async fn instances(&self, service: &str) -> Result<Vec<Instance>, StageError>;
+
+    /// Returns when something may have changed on the stage, at the latest after a moment: what a
+    /// wait for a fact does between two looks.
+    async fn changed(&self) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
     /// Where a port of a service can be reached from the runner (S17): loopback, never a container's
-    /// address.
+    /// address. Ask again for each connection: a restart may change it.
     async fn address(&self, service: &str, port: u16) -> Result<SocketAddr, StageError>;
 
     /// The lines a service prints from now on.
@@ -98,8 +111,12 @@ pub trait Process: Send {
 
 /// Where a created thing is written down before it is created.
 pub trait Ledger: Send + Sync {
-    /// Returns when the intent is on disk.
-    fn intend(&self, resource: &Resource) -> std::io::Result<()>;
+    /// Returns when the intents are on disk. One call may name many things, so that one
+    /// synchronisation covers them.
+    ///
+    /// # Errors
+    /// When they cannot be written; then nothing is created.
+    fn intend(&self, resources: &[Resource]) -> std::io::Result<()>;
     /// The resource is gone.
     fn removed(&self, resource: &Resource);
 }
@@ -178,6 +195,21 @@ pub struct ServiceState {
     pub restarts: u64,
 }
 
+/// One container of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Its name on the engine.
+    pub name: String,
+    /// What it is doing.
+    pub health: Health,
+    /// When its first process started, in the engine's own words: another text is another process.
+    pub started: String,
+    /// How often the engine started it again by its restart policy.
+    pub restarts: u64,
+    /// The networks it is on, by Compose name.
+    pub networks: Vec<String>,
+}
+
 /// What a service's containers are doing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -202,9 +234,29 @@ pub enum Health {
 }
 
 impl Health {
+    /// Whether its first process runs, frozen or not.
+    pub fn is_up(self) -> bool {
+        matches!(self, Self::Healthy | Self::Running | Self::Starting | Self::Unhealthy | Self::Paused)
+    }
+
     /// Whether it runs and nothing speaks against it.
     pub fn is_well(self) -> bool {
         matches!(self, Self::Healthy | Self::Running)
+    }
+}
+
+impl std::fmt::Display for Health {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Healthy => f.write_str("healthy"),
+            Self::Running => f.write_str("running"),
+            Self::Starting => f.write_str("running, not healthy yet"),
+            Self::Unhealthy => f.write_str("unhealthy"),
+            Self::Paused => f.write_str("frozen"),
+            Self::Restarting => f.write_str("about to be restarted"),
+            Self::Exited(code) => write!(f, "ended with exit code {code}"),
+            Self::Absent => f.write_str("absent"),
+        }
     }
 }
 
@@ -253,4 +305,19 @@ pub struct StageError {
     pub evidence: Vec<String>,
     /// A file with more.
     pub log: Option<PathBuf>,
+}
+
+impl StageError {
+    /// An error with nothing more to show.
+    pub fn new(operation: &'static str, object: impl Into<String>, cause: impl Into<String>) -> Self {
+        let (object, cause) = (object.into(), cause.into());
+        Self { operation, object, cause, evidence: Vec::new(), log: None }
+    }
+
+    /// Adds what is to be looked at.
+    #[must_use]
+    pub fn with_evidence(mut self, evidence: impl IntoIterator<Item = String>) -> Self {
+        self.evidence.extend(evidence);
+        self
+    }
 }

@@ -1,0 +1,4 @@
+//! What a staging store holds: captured, fingerprinted, compared.
+pub mod compare;
+pub mod model;
+pub mod rows;
