@@ -48,6 +48,7 @@ impl Extends<'_, '_> {
             return service.value.clone();
         };
         let own = without_extends(service.value.clone());
+        self.loader.note_unset(extends);
         let step = (here.path.clone(), service.key.clone());
         if self.trail.contains(&step) || self.trail.len() >= LONGEST {
             let names: Vec<&str> = self.trail.iter().map(|(_, name)| name.as_str()).collect();
@@ -213,5 +214,14 @@ services:
             ("/shop/b.yaml", "services: {b: {image: i, extends: {file: compose.yaml, service: a}}}"),
         ]);
         assert_eq!(found, ["shop/compose.yaml:1:35 services extend each other: a → b → a"]);
+    }
+
+    #[test]
+    fn an_unset_variable_is_named() {
+        for (extends, place) in [("$U", "1:35"), ("{file: $U, service: x}", "1:42")] {
+            let found = errors(&format!("services: {{s: {{image: i, extends: {extends}}}}}"));
+            let start = format!("shop/compose.yaml:{place} the variable `U`");
+            assert!(found.len() == 1 && found[0].starts_with(&start), "{found:?}");
+        }
     }
 }

@@ -16,6 +16,8 @@ const SECTIONS: [&str; 5] = ["services", "networks", "volumes", "secrets", "conf
 /// The tree with everything that it includes; what it says itself wins.
 pub(super) fn include(loader: &mut Loader<'_>, mut tree: Node) -> Node {
     let Some(list) = taken(&mut tree, "include") else { return tree };
+    // The list is gone when the rest of the tree is looked through.
+    loader.note_unset(&list);
     let wanted = wanted(loader, &tree, &list);
     for wanted in wanted {
         if let Some(included) = load(loader, &wanted) {
@@ -190,6 +192,15 @@ services: {web: {image: web, depends_on: [db, api]}}
                 "shop/compose.yaml:5:5 `path` is missing",
                 "shop/compose.yaml:5:6 unknown key `pth` in `include` · did you mean `path`? · begin the name of an extension with `x-`",
             ]
+        );
+    }
+
+    #[test]
+    fn an_unset_variable_in_a_path_is_named() {
+        let found = errors_of(&[("/shop/compose.yaml", "include: ['${U}']\nservices: {s: {image: i}}")]);
+        assert!(
+            found.len() == 1 && found[0].starts_with("shop/compose.yaml:1:12 the variable `U`"),
+            "{found:?}"
         );
     }
 }

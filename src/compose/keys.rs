@@ -42,27 +42,35 @@ pub fn documented_keys() -> &'static [Key] {
     KEYS
 }
 
-/// The three lists as Markdown, for the documentation.
+/// The three lists as a Markdown page.
 pub fn documented_keys_as_markdown() -> String {
-    let mut text = String::from("**Acted on**\n\n| key | remark |\n|---|---|\n");
+    let mut page = String::from(
+        "# Keys of a Compose file\n\nWhat Backout does with each key of the Compose specification. `*` is any \
+         name, `[]` any item of a list; `x-` extensions are free everywhere. Written by the table that the \
+         reader obeys (`keys.rs`).\n",
+    );
+    let acted = |fate| if let Fate::ActedOn(remark) = fate { Some(vec![remark]) } else { None };
+    let shown = |fate| if let Fate::NoMeaning(why) = fate { Some(vec![why]) } else { None };
+    let refused = |fate| match fate {
+        Fate::Refused { why, instead, .. } => Some(vec![why, instead]),
+        Fate::ActedOn(_) | Fate::NoMeaning(_) => None,
+    };
+    list(&mut page, "Acted on", &["remark"], &acted);
+    list(&mut page, "Accepted and shown, without meaning in a drill", &["why"], &shown);
+    list(&mut page, "Refused", &["why", "instead"], &refused);
+    page
+}
+
+/// Adds one list: the keys for which `cells` has something to say.
+fn list(page: &mut String, title: &str, columns: &[&str], cells: &dyn Fn(Fate) -> Option<Vec<&'static str>>) {
+    let rule = "---|".repeat(columns.len());
+    // Writing to a string cannot fail.
+    let _ = write!(page, "\n## {title}\n\n| key | {} |\n|---|{rule}\n", columns.join(" | "));
     for key in KEYS {
-        if let Fate::ActedOn(remark) = key.fate {
-            let _ = writeln!(text, "| `{}` | {remark} |", key.path);
+        if let Some(cells) = cells(key.fate) {
+            let _ = writeln!(page, "| `{}` | {} |", key.path, cells.join(" | "));
         }
     }
-    text.push_str("\n**Accepted, without meaning in a drill**\n\n| key | why |\n|---|---|\n");
-    for key in KEYS {
-        if let Fate::NoMeaning(why) = key.fate {
-            let _ = writeln!(text, "| `{}` | {why} |", key.path);
-        }
-    }
-    text.push_str("\n**Refused**\n\n| key | why | instead |\n|---|---|---|\n");
-    for key in KEYS {
-        if let Fate::Refused { why, instead, .. } = key.fate {
-            let _ = writeln!(text, "| `{}` | {why} | {instead} |", key.path);
-        }
-    }
-    text
 }
 
 /// Finds unknown and refused keys, and those without meaning.
@@ -406,9 +414,9 @@ const KEYS: &[Key] = &[
     refused("services.*.links", "links are not part of a network of the run", "services reach each other by name; use `networks` with `aliases`"),
     refused("services.*.models", "language models are not part of a staging system", LEAVE_OUT),
     refused("services.*.pid", "the first process of each service is the one that faults are aimed at", LEAVE_OUT),
-    refused("services.*.post_start", "what happens to a service belongs into steps", "write an `exec` step in `staging.seed`"),
-    refused("services.*.pre_start", "what happens to a service belongs into steps", "write a `run` step in `staging.seed`, or a service with `depends_on`"),
-    refused("services.*.pre_stop", "what happens to a service belongs into steps", "write an `exec` step"),
+    refused("services.*.post_start", "what happens to a service belongs in steps", "write an `exec` step in `staging.seed`"),
+    refused("services.*.pre_start", "what happens to a service belongs in steps", "write a `run` step in `staging.seed`, or a service with `depends_on`"),
+    refused("services.*.pre_stop", "what happens to a service belongs in steps", "write an `exec` step"),
     refused("services.*.privileged", HOST_REACH, "add the capabilities it needs with `cap_add`"),
     refused("services.*.provider", "what another program creates cannot be removed again", LEAVE_OUT),
     refused_unless("services.*.runtime", &["runc"], "the image would run in another way than here", LEAVE_OUT),

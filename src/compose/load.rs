@@ -188,6 +188,11 @@ impl<'a> Loader<'a> {
         merged
     }
 
+    /// Notes variables without values in a part that does not stay in the tree.
+    pub(super) fn note_unset(&mut self, part: &Node) {
+        self.mistakes.extend(self.unset.left_in(part));
+    }
+
     /// A file's tree with its variables replaced and in long form.
     pub(super) fn prepared(&mut self, mut root: Node, scope: &Scope) -> Node {
         self.scopes.add(&root.spot.source, scope.clone());

@@ -124,7 +124,13 @@ fn tmpfs(reader: &mut Reader<'_>, item: &Node) -> MountSource {
 }
 
 fn named(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<MountSource> {
-    let known = reader.refer("volumes", name, &within(&node.spot, name), "volume");
+    let spot = within(&node.spot, name);
+    if name.contains('/') {
+        let mistake = spot.mistake(format!("`{name}` is neither a volume nor a path"));
+        reader.push(mistake.help(format!("a path begins with a dot: `./{name}`")));
+        return None;
+    }
+    let known = reader.refer("volumes", name, &spot, "volume");
     known.then(|| MountSource::Volume(name.to_owned()))
 }
 
@@ -227,6 +233,10 @@ mod tests {
             (
                 "volumes: [{type: volume, source: dta, target: /d}]",
                 "3:38 there is no volume `dta` · did you mean `data`?",
+            ),
+            (
+                "volumes: ['a/b:/d']",
+                "3:16 `a/b` is neither a volume nor a path · a path begins with a dot: `./a/b`",
             ),
             ("volumes: ['./none:/d']", "3:16 `shop/none` does not exist"),
             ("volumes: ['data:d']", "3:15 `d` is not an absolute path in the container"),

@@ -36,12 +36,12 @@ pub(super) fn volume(reader: &mut Reader<'_>, entry: &Entry) -> Option<Volume> {
 
 /// Reads a secret.
 pub(super) fn secret(reader: &mut Reader<'_>, entry: &Entry) -> Option<FileObject> {
-    object(reader, entry, &["file", "environment"], true)
+    object(reader, entry, &["file", "environment"])
 }
 
 /// Reads a config.
 pub(super) fn config(reader: &mut Reader<'_>, entry: &Entry) -> Option<FileObject> {
-    object(reader, entry, &["file", "environment", "content"], false)
+    object(reader, entry, &["file", "environment", "content"])
 }
 
 /// A mapping's value under a name that can be part of a name on the engine.
@@ -55,13 +55,13 @@ fn labels(reader: &mut Reader<'_>, node: &Node) -> BTreeMap<String, String> {
     reader.at(node, "labels", |reader, node| Some(own_labels(reader, node))).unwrap_or_default()
 }
 
-fn object(reader: &mut Reader<'_>, entry: &Entry, keys: &[&str], is_secret: bool) -> Option<FileObject> {
+fn object(reader: &mut Reader<'_>, entry: &Entry, keys: &[&str]) -> Option<FileObject> {
     let node = named(reader, entry);
     let given: Vec<&Entry> =
         keys.iter().filter_map(|key| node.entry(key)).filter(|given| !given.value.is_null()).collect();
     let refused = ["external", "driver", "content"].iter().any(|key| node.get(key).is_some());
     match given[..] {
-        [one] => from(reader, one, is_secret),
+        [one] => from(reader, one),
         [] if refused => None,
         _ => {
             let message = format!("`{}` needs one of {}", entry.key, keys.join(", "));
@@ -71,11 +71,11 @@ fn object(reader: &mut Reader<'_>, entry: &Entry, keys: &[&str], is_secret: bool
     }
 }
 
-fn from(reader: &mut Reader<'_>, given: &Entry, is_secret: bool) -> Option<FileObject> {
+fn from(reader: &mut Reader<'_>, given: &Entry) -> Option<FileObject> {
     let text = reader.text(&given.value)?;
     match given.key.as_str() {
         "content" => Some(FileObject::Content(text)),
-        "environment" => variable(reader, &given.value, text, is_secret),
+        "environment" => variable(reader, &given.value, text),
         _ => {
             let located = reader.locate(&given.value.spot, &text)?;
             if located.kind != FileKind::File {
@@ -87,20 +87,18 @@ fn from(reader: &mut Reader<'_>, given: &Entry, is_secret: bool) -> Option<FileO
     }
 }
 
-/// A variable by its name, because its value may be a secret. One that only an environment file
-/// knows is not the runner's: a config then holds the value, which is no secret.
-fn variable(reader: &mut Reader<'_>, node: &Node, name: String, is_secret: bool) -> Option<FileObject> {
+/// A variable of the runner by its name, because its value may be a secret. One that only an
+/// environment file knows cannot be asked of the runner later, so its value is taken.
+fn variable(reader: &mut Reader<'_>, node: &Node, name: String) -> Option<FileObject> {
     if reader.scopes.runner().contains_key(&name) {
         return Some(FileObject::Environment(name));
     }
     let value = reader.scopes.of(&node.spot).lookup(&name);
-    if let Some(value) = value.clone().filter(|_| !is_secret) {
-        return Some(FileObject::Content(value));
+    if value.is_none() {
+        let mistake = node.spot.mistake(format!("the variable `{name}` is not set"));
+        reader.push(mistake.help(format!("set it in the environment, in `.env` or with --set {name}=…")));
     }
-    let place = if value.is_some() { "is set only in an environment file" } else { "is not set" };
-    let mistake = node.spot.mistake(format!("the variable `{name}` {place}"));
-    reader.push(mistake.help(format!("set it in the environment or with --set {name}=…")));
-    None
+    value.map(FileObject::Content)
 }
 
 #[cfg(test)]
@@ -132,17 +130,11 @@ configs: {a: {file: ./pw}, b: {environment: HOST_SET}, c: {content: \"x ${HOST_S
     }
 
     #[test]
-    fn a_variable_of_an_environment_file_is_no_secret() {
+    fn a_variable_of_an_environment_file_is_taken_at_once() {
         let text =
             "services: {s: {image: i}}\nsecrets: {a: {environment: E}}\nconfigs: {a: {environment: E}}";
-        let files = [("/shop/compose.yaml", text), ("/shop/.env", "E=1")];
-        assert_eq!(
-            super::super::testing::errors_of(&files),
-            [
-                "shop/compose.yaml:2:28 the variable `E` is set only in an environment file · set it in the environment or with --set E=…"
-            ]
-        );
-        let project = project_with(&text.replace("secrets: {a: {environment: E}}", ""), &files[1..]);
+        let project = project_with(text, &[("/shop/.env", "E=1")]);
+        assert_eq!(project.secrets["a"], FileObject::Content("1".into()));
         assert_eq!(project.configs["a"], FileObject::Content("1".into()));
     }
 
@@ -183,7 +175,7 @@ configs: {a: {file: ./pw}, b: {environment: HOST_SET}, c: {content: \"x ${HOST_S
             ("configs: {a: {file: none}}", "2:21 `shop/none` does not exist"),
             (
                 "secrets: {a: {environment: NONE}}",
-                "2:28 the variable `NONE` is not set · set it in the environment or with --set NONE=…",
+                "2:28 the variable `NONE` is not set · set it in the environment, in `.env` or with --set NONE=…",
             ),
             (
                 "volumes: {a/b: }",

@@ -21,9 +21,10 @@ pub(super) fn service(reader: &mut Reader<'_>, entry: &Entry) -> Service {
     let node = &entry.value;
     reader.entries(node);
     let environment = environment(reader, node);
-    let mut service = Service {
+    let service = Service {
         image: text(reader, node, "image"),
         build: reader.at(node, "build", build),
+        pull_policy: pull_policy(reader, node),
         platform: text(reader, node, "platform"),
         command: reader.at(node, "command", command),
         entrypoint: reader.at(node, "entrypoint", command),
@@ -59,10 +60,8 @@ pub(super) fn service(reader: &mut Reader<'_>, entry: &Entry) -> Service {
         replicas: replicas(reader, node),
         tty: flag(reader, node, "tty"),
         stdin_open: flag(reader, node, "stdin_open"),
-        pull_policy: PullPolicy::default(),
         at: Some(entry.key_spot.source.place(entry.key_spot.span.start)),
     };
-    service.pull_policy = pull_policy(reader, node);
     check_name(reader, entry);
     check_image(reader, entry);
     check_mounted_once(reader, node, &service.mounts, &service.tmpfs);

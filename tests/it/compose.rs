@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use backout::compose::model::{Condition, FileObject, MountSource, PullPolicy, Restart};
-use backout::compose::{Project, Request, load};
+use backout::compose::{Project, Request, documented_keys_as_markdown, load};
 use backout::diagnostic::{Diagnostic, Source, render};
 use backout::files::RootedFiles;
 use backout::yaml::Spot;
@@ -21,7 +21,8 @@ fn read(files: &[&str], environment: &[(&str, &str)]) -> Result<Project, Vec<Dia
         environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         base: fixtures(),
     };
-    load(&RootedFiles::new(&fixtures(), &fixtures()).unwrap(), &request)
+    let files = RootedFiles::new(&fixtures(), &fixtures()).expect("the fixtures are there");
+    load(&files, &request)
 }
 
 #[track_caller]
@@ -159,4 +160,15 @@ fn a_path_that_leaves_the_root_is_refused() {
             format!("compose.yaml:5:15 `{outside}` leaves the root `{}`", real.display()),
         ]
     );
+}
+
+#[test]
+fn the_page_of_keys_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/compose/KEYS.md");
+    let page = documented_keys_as_markdown();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == page, "src/compose/KEYS.md is out of date: run the tests once with UPDATE_DOCS=1");
 }
