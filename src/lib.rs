@@ -1,10 +1,19 @@
 //! Backout: rollback drills for staging.
+pub mod cli;
 pub mod compose;
 pub mod diagnostic;
+pub mod exit;
+pub mod files;
+pub mod http;
+pub mod journal;
 pub mod millis;
+pub mod outcome;
 pub mod plan;
+pub mod run;
 pub mod scenario;
 pub mod secret;
 pub mod sql;
 pub mod stage;
+pub mod state;
+pub mod verdict;
 pub mod yaml;

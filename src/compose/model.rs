@@ -279,7 +279,7 @@ pub enum FileObject {
     File(PathBuf),
     /// A variable of the runner's environment, by name.
     Environment(String),
-    /// The text itself (configs only).
+    /// The text itself: of a config, or of a variable that only an environment file sets.
     Content(String),
 }
 

@@ -14,18 +14,36 @@ use crate::diagnostic::Diagnostic;
 /// More mistakes than this are not looked for.
 const MOST: usize = 50;
 
+/// What could be read, and what could not.
+pub struct Decoded<T> {
+    /// The value without the parts at fault; none when too little was left.
+    pub value: Option<T>,
+    /// The tree that `value` was read from: paths of `value` lead to places here.
+    pub tree: Node,
+    /// Every mistake with its place.
+    pub mistakes: Vec<Diagnostic>,
+}
+
 /// Reads a value of type `T`.
 ///
 /// # Errors
 /// Every mistake with its place. The value is never half read.
 pub fn decode<T: DeserializeOwned>(root: &Node) -> Result<T, Vec<Diagnostic>> {
+    let decoded = decode_partly(root);
+    match decoded.value {
+        Some(value) if decoded.mistakes.is_empty() => Ok(value),
+        _ => Err(decoded.mistakes),
+    }
+}
+
+/// Reads what can be read of a value of type `T`, for those who look for further mistakes in it.
+pub fn decode_partly<T: DeserializeOwned>(root: &Node) -> Decoded<T> {
     let mut tree = root.clone();
     let mut cut = Cut::new();
     let mut mistakes = Vec::new();
     loop {
         let (path, error) = match serde_path_to_error::deserialize(tree.to_json()) {
-            Ok(value) if mistakes.is_empty() => return Ok(value),
-            Ok(_) => return Err(mistakes),
+            Ok(value) => return Decoded { value: Some(value), tree, mistakes },
             Err(error) => (keys(error.path()), error.inner().to_string()),
         };
         let fault = Fault::find(&tree, &path, &error);
@@ -33,7 +51,7 @@ pub fn decode<T: DeserializeOwned>(root: &Node) -> Result<T, Vec<Diagnostic>> {
             mistakes.push(fault.diagnostic);
         }
         if mistakes.len() >= MOST || !prune(&mut tree, &fault.path, &mut cut) {
-            return Err(mistakes);
+            return Decoded { value: None, tree, mistakes };
         }
     }
 }

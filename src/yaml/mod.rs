@@ -6,5 +6,5 @@
 mod decode;
 mod tree;
 
-pub use decode::decode;
+pub use decode::{Decoded, decode, decode_partly};
 pub use tree::{Entry, Limits, Node, Spot, Value, parse};

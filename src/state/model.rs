@@ -1,0 +1,443 @@
+//! What a database held at one moment: plain data that goes into the journal.
+//!
+//! Everything is named; no object identifier, attribute number or physical order enters. Maps are ordered,
+//! so that two captures of the same state are equal byte by byte.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One store at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreCapture {
+    /// The server that was asked.
+    pub server: ServerFacts,
+    /// Every object of the schema by kind and name.
+    pub schema: BTreeMap<ObjectName, Definition>,
+    /// Every table that can hold rows: `schema.table` as SQL writes it.
+    pub tables: BTreeMap<String, TableData>,
+    /// Every sequence.
+    pub sequences: BTreeMap<String, SequenceState>,
+    /// What operations can leave behind outside the schema.
+    pub leftovers: Leftovers,
+}
+
+impl StoreCapture {
+    /// The rows of all tables together.
+    pub fn rows(&self) -> u64 {
+        self.tables.values().map(|table| table.raw.rows).sum()
+    }
+}
+
+/// Which server, database and role answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerFacts {
+    /// The server's version as it writes it.
+    pub version: String,
+    /// The observed database.
+    pub database: String,
+    /// The role that observed.
+    pub user: String,
+}
+
+/// The kind of a schema object. The order is that of reports: containers before what they hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each kind is named as PostgreSQL's documentation names it")]
+pub enum ObjectKind {
+    Database,
+    Extension,
+    Schema,
+    Table,
+    PartitionedTable,
+    ForeignTable,
+    View,
+    MaterializedView,
+    Column,
+    Constraint,
+    Index,
+    Sequence,
+    Trigger,
+    Rule,
+    Policy,
+    Function,
+    Procedure,
+    Aggregate,
+    WindowFunction,
+    Enum,
+    Domain,
+    CompositeType,
+    RangeType,
+    BaseType,
+    Cast,
+    Operator,
+    OperatorClass,
+    OperatorFamily,
+    Collation,
+    Conversion,
+    TextSearchConfiguration,
+    TextSearchDictionary,
+    StatisticsObject,
+    Language,
+    AccessMethod,
+    EventTrigger,
+    ForeignDataWrapper,
+    ForeignServer,
+    UserMapping,
+    Publication,
+    Subscription,
+    DefaultPrivileges,
+    SecurityLabel,
+}
+
+impl ObjectKind {
+    /// Every kind with its name, the one list that [`fmt::Display`] and parsing read.
+    const NAMES: [(Self, &'static str); 43] = [
+        (Self::Database, "database"),
+        (Self::Extension, "extension"),
+        (Self::Schema, "schema"),
+        (Self::Table, "table"),
+        (Self::PartitionedTable, "partitioned table"),
+        (Self::ForeignTable, "foreign table"),
+        (Self::View, "view"),
+        (Self::MaterializedView, "materialized view"),
+        (Self::Column, "column"),
+        (Self::Constraint, "constraint"),
+        (Self::Index, "index"),
+        (Self::Sequence, "sequence"),
+        (Self::Trigger, "trigger"),
+        (Self::Rule, "rule"),
+        (Self::Policy, "policy"),
+        (Self::Function, "function"),
+        (Self::Procedure, "procedure"),
+        (Self::Aggregate, "aggregate"),
+        (Self::WindowFunction, "window function"),
+        (Self::Enum, "enum"),
+        (Self::Domain, "domain"),
+        (Self::CompositeType, "composite type"),
+        (Self::RangeType, "range type"),
+        (Self::BaseType, "base type"),
+        (Self::Cast, "cast"),
+        (Self::Operator, "operator"),
+        (Self::OperatorClass, "operator class"),
+        (Self::OperatorFamily, "operator family"),
+        (Self::Collation, "collation"),
+        (Self::Conversion, "conversion"),
+        (Self::TextSearchConfiguration, "text search configuration"),
+        (Self::TextSearchDictionary, "text search dictionary"),
+        (Self::StatisticsObject, "statistics object"),
+        (Self::Language, "language"),
+        (Self::AccessMethod, "access method"),
+        (Self::EventTrigger, "event trigger"),
+        (Self::ForeignDataWrapper, "foreign-data wrapper"),
+        (Self::ForeignServer, "foreign server"),
+        (Self::UserMapping, "user mapping"),
+        (Self::Publication, "publication"),
+        (Self::Subscription, "subscription"),
+        (Self::DefaultPrivileges, "default privileges"),
+        (Self::SecurityLabel, "security label"),
+    ];
+
+    /// The kind of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
+    }
+}
+
+impl fmt::Display for ObjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = Self::NAMES.iter().find(|(kind, _)| kind == self);
+        f.write_str(named.map_or("object", |(_, name)| name))
+    }
+}
+
+/// A schema object by kind and name; in JSON the one string `kind: name`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct ObjectName {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Its qualified name as SQL writes it, with argument types where names are overloaded.
+    pub name: String,
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+impl From<ObjectName> for String {
+    fn from(object: ObjectName) -> Self {
+        format!("{}: {}", object.kind, object.name)
+    }
+}
+
+impl TryFrom<String> for ObjectName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (kind, name) = text.split_once(": ").ok_or_else(|| format!("no kind in `{text}`"))?;
+        let kind = ObjectKind::parse(kind).ok_or_else(|| format!("unknown kind of object `{kind}`"))?;
+        Ok(Self { kind, name: name.to_owned() })
+    }
+}
+
+/// What defines an object: attribute by attribute, so that a difference can name the one that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Definition(pub BTreeMap<String, String>);
+
+impl fmt::Display for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (attribute, value)) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{attribute} {value}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The rows of one table, as facts about them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableData {
+    /// All rows and columns.
+    pub raw: Fingerprint,
+    /// The same without what the exceptions leave out; none for a table without exceptions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excepted: Option<Fingerprint>,
+    /// Why the exceptions could not be applied, for instance because their column is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception_error: Option<String>,
+    /// Whether the server empties this table when it crashes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unlogged: bool,
+    /// The columns that tell its rows apart; empty for a table without a key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<String>,
+    /// Whether its rows were kept in a file.
+    pub kept: Kept,
+}
+
+/// The multiset of rows (column name → value), folded into one number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// How many rows there are.
+    pub rows: u64,
+    /// The sum of the rows' 64-bit hashes.
+    pub sum: String,
+    /// The names of the columns that went in, in order of name.
+    pub columns: Vec<String>,
+}
+
+/// Whether the rows of a table were written to a file, so that they can be shown later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// They were.
+    Rows {
+        /// The size of the file.
+        bytes: u64,
+    },
+    /// They were not.
+    Nothing {
+        /// Why not.
+        because: String,
+    },
+}
+
+/// One sequence: what defines it and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SequenceState {
+    /// Type, start, increment, bounds, cycle, cache, owner and the column it belongs to.
+    pub definition: Definition,
+    /// The distance from one value to the next; negative for a descending sequence.
+    pub increment: i64,
+    /// The last value given out, or the first one to be.
+    pub last_value: i64,
+    /// Whether `last_value` has been given out.
+    pub is_called: bool,
+    /// The value farthest in the sequence's direction in the column it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column_reaches: Option<i64>,
+    /// Whether the server sets it back when it crashes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unlogged: bool,
+}
+
+impl SequenceState {
+    /// The value that `nextval` would give, bounds and cycling aside.
+    pub fn next(&self) -> i128 {
+        let last = i128::from(self.last_value);
+        if self.is_called { last + i128::from(self.increment) } else { last }
+    }
+
+    /// Whether the next value is one that the column already holds or has passed.
+    pub fn is_behind_column(&self) -> bool {
+        match self.column_reaches {
+            Some(reached) if self.increment < 0 => self.next() >= i128::from(reached),
+            Some(reached) => self.next() <= i128::from(reached),
+            None => false,
+        }
+    }
+}
+
+/// What operations leave behind: sessions, locks, transactions, roles, settings …
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Leftovers {
+    /// What is there, by kind and name.
+    pub found: BTreeMap<LeftoverName, Leftover>,
+    /// What the observing role is not allowed to see; nothing is known about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<String>,
+}
+
+/// The kind of something that can be left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftoverKind {
+    /// A client's session.
+    Session,
+    /// A session with an open transaction.
+    OpenTransaction,
+    /// A granted lock on a user's relation, or an advisory lock.
+    Lock,
+    /// A transaction prepared for two-phase commit.
+    PreparedTransaction,
+    /// A temporary table, view or sequence.
+    TemporaryObject,
+    /// A role with its attributes and memberships; passwords are not looked at.
+    Role,
+    /// A database of the server.
+    Database,
+    /// A tablespace.
+    Tablespace,
+    /// A replication slot.
+    ReplicationSlot,
+    /// A setting made by ALTER SYSTEM, ALTER DATABASE or ALTER ROLE.
+    Setting,
+}
+
+impl LeftoverKind {
+    const NAMES: [(Self, &'static str); 10] = [
+        (Self::Session, "session"),
+        (Self::OpenTransaction, "open transaction"),
+        (Self::Lock, "lock"),
+        (Self::PreparedTransaction, "prepared transaction"),
+        (Self::TemporaryObject, "temporary object"),
+        (Self::Role, "role"),
+        (Self::Database, "database"),
+        (Self::Tablespace, "tablespace"),
+        (Self::ReplicationSlot, "replication slot"),
+        (Self::Setting, "setting"),
+    ];
+
+    /// The kind of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
+    }
+
+    /// Whether it passes by itself, so that it is worth looking again before it is called a leftover.
+    pub fn is_passing(self) -> bool {
+        matches!(self, Self::Session | Self::OpenTransaction | Self::Lock | Self::TemporaryObject)
+    }
+}
+
+impl fmt::Display for LeftoverKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = Self::NAMES.iter().find(|(kind, _)| kind == self);
+        f.write_str(named.map_or("leftover", |(_, name)| name))
+    }
+}
+
+/// Something that can be left behind, by kind and name; in JSON the one string `kind: name`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct LeftoverName {
+    /// What it is.
+    pub kind: LeftoverKind,
+    /// What identifies it from one moment to the next: never a process number or an address.
+    pub name: String,
+}
+
+impl fmt::Display for LeftoverName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+impl From<LeftoverName> for String {
+    fn from(leftover: LeftoverName) -> Self {
+        format!("{}: {}", leftover.kind, leftover.name)
+    }
+}
+
+impl TryFrom<String> for LeftoverName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (kind, name) = text.split_once(": ").ok_or_else(|| format!("no kind in `{text}`"))?;
+        let kind = LeftoverKind::parse(kind).ok_or_else(|| format!("unknown kind of leftover `{kind}`"))?;
+        Ok(Self { kind, name: name.to_owned() })
+    }
+}
+
+/// How often something is there, and what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Leftover {
+    /// How many of this name there are.
+    pub count: u64,
+    /// What defines it and is compared: a role's attributes, a setting's value.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub definition: String,
+    /// What is shown with it and not compared: process numbers, states, times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_one_name_and_is_found_by_it() {
+        for (kind, name) in ObjectKind::NAMES {
+            assert_eq!((ObjectKind::parse(name), kind.to_string().as_str()), (Some(kind), name));
+        }
+        for (kind, name) in LeftoverKind::NAMES {
+            assert_eq!((LeftoverKind::parse(name), kind.to_string().as_str()), (Some(kind), name));
+        }
+    }
+
+    #[test]
+    fn names_are_keys_in_json_and_come_back() {
+        let object = ObjectName { kind: ObjectKind::Column, name: "public.\"a: b\".c".to_owned() };
+        let map = BTreeMap::from([(object, Definition::default())]);
+        let json = serde_json::to_string(&map).unwrap();
+        assert_eq!(json, r#"{"column: public.\"a: b\".c":{}}"#);
+        assert_eq!(serde_json::from_str::<BTreeMap<ObjectName, Definition>>(&json).unwrap(), map);
+        let wrong = serde_json::from_str::<BTreeMap<ObjectName, Definition>>(r#"{"colum: a":{}}"#);
+        assert!(wrong.unwrap_err().to_string().contains("unknown kind of object `colum`"));
+    }
+
+    fn sequence(increment: i64, last_value: i64, is_called: bool, reaches: Option<i64>) -> SequenceState {
+        SequenceState {
+            definition: Definition::default(),
+            increment,
+            last_value,
+            is_called,
+            column_reaches: reaches,
+            unlogged: false,
+        }
+    }
+
+    #[test]
+    fn s14_a_sequence_is_behind_its_column_when_the_next_value_is_taken() {
+        assert!(!sequence(1, 7, true, Some(7)).is_behind_column());
+        assert!(sequence(1, 7, false, Some(7)).is_behind_column());
+        assert!(sequence(-1, -7, false, Some(-7)).is_behind_column());
+        assert!(!sequence(-1, -7, true, Some(-7)).is_behind_column());
+        assert!(!sequence(1, 1, false, None).is_behind_column());
+    }
+}

@@ -1,0 +1,137 @@
+//! The five states against their references.
+
+use std::collections::BTreeMap;
+
+use crate::outcome::{Check, Outcome};
+use crate::plan::Plan;
+use crate::plan::model::{Reference, StateExpectation, StateKind};
+use crate::verdict::difference::{Difference, differences};
+use crate::verdict::model::{Finding, StateFact};
+use crate::verdict::timeline::{Run, State};
+
+/// The raw facts: each state compared with the one before, before any exception.
+pub(in crate::verdict) fn raw(plan: &Plan, run: &Run, to: Option<&State>) -> BTreeMap<StateKind, StateFact> {
+    StateKind::ALL
+        .into_iter()
+        .map(|kind| {
+            let fact = match (run.before(), to) {
+                (Some(before), Some(after)) => {
+                    let differs =
+                        differences(kind, plan, before, after, &run.rows).iter().any(|found| found.counts);
+                    if differs { StateFact::Differs } else { StateFact::Same }
+                }
+                _ => StateFact::Unknown,
+            };
+            (kind, fact)
+        })
+        .collect()
+}
+
+/// One finding per state that is judged. `twin` is the state at the end of the reference run.
+pub(in crate::verdict) fn check(plan: &Plan, run: &Run, twin: Option<&State>) -> Vec<Finding> {
+    let judged = plan.expect.states.iter();
+    judged.filter_map(|(kind, expectation)| finding(*kind, expectation, plan, run, twin)).collect()
+}
+
+fn finding(
+    kind: StateKind,
+    expectation: &StateExpectation,
+    plan: &Plan,
+    run: &Run,
+    twin: Option<&State>,
+) -> Option<Finding> {
+    let (reference, words) = match &expectation.reference {
+        Reference::Any(_) => return None,
+        Reference::Before | Reference::Exact => (run.before(), "as before"),
+        Reference::After(_) => (twin, "as after the reference steps"),
+    };
+    let check = check_of(kind);
+    let unknown =
+        || Finding::new(check, Outcome::Inconclusive, format!("{} could not be compared", kind.word()));
+    let finding = match (reference, run.after()) {
+        (Some(reference), Some(after)) => {
+            judged(kind, words, &differences(kind, plan, reference, after, &run.rows), after)
+        }
+        _ => unknown(),
+    };
+    Some(finding.at(&expectation.at))
+}
+
+fn judged(kind: StateKind, words: &str, found: &[Difference], after: &State) -> Finding {
+    let check = check_of(kind);
+    let wrong: Vec<&Difference> = found.iter().filter(|one| one.counts && one.covered_by.is_none()).collect();
+    let lines = |differences: &[&Difference]| -> Vec<String> {
+        let line = |one: &&Difference| {
+            let first = format!("{}: {}", one.subject, one.message);
+            std::iter::once(first)
+                .chain(one.evidence.iter().map(|line| format!("  {line}")))
+                .collect::<Vec<_>>()
+        };
+        differences.iter().flat_map(line).collect()
+    };
+    if wrong.is_empty() {
+        let shown: Vec<&Difference> = found.iter().collect();
+        let message = format!("{} {words}{}", kind.word(), breadth(kind, after));
+        return Finding::new(check, Outcome::Pass, message).seen(lines(&shown));
+    }
+    let message = match &wrong[..] {
+        [one] => format!("{} is not {words}: {}: {}", kind.word(), one.subject, one.message),
+        [one, rest @ ..] => {
+            format!(
+                "{} is not {words}: {}: {}, and {} more",
+                kind.word(),
+                one.subject,
+                one.message,
+                rest.len()
+            )
+        }
+        [] => String::new(),
+    };
+    let next = next(kind, &wrong);
+    Finding::new(check, Outcome::Fail, message).seen(lines(&wrong)).next(next)
+}
+
+/// How much was compared, so that a pass says what it is made of.
+fn breadth(kind: StateKind, after: &State) -> String {
+    let stores = after.databases.values();
+    match kind {
+        StateKind::System => format!(", {} services", after.system.len()),
+        StateKind::Schema => format!(", {} objects", stores.map(|store| store.schema.len()).sum::<usize>()),
+        StateKind::Data => {
+            let tables: usize = after.databases.values().map(|store| store.tables.len()).sum();
+            let rows: u64 = stores.map(crate::state::model::StoreCapture::rows).sum();
+            format!(", {tables} tables, {rows} rows")
+        }
+        StateKind::Sequences => format!(", {}", stores.map(|store| store.sequences.len()).sum::<usize>()),
+        StateKind::Leftovers => String::new(),
+    }
+}
+
+fn next(kind: StateKind, wrong: &[&Difference]) -> &'static str {
+    let only_missing_values = kind == StateKind::Data && wrong.iter().all(|one| one.lost_values);
+    match kind {
+        StateKind::Data if only_missing_values => {
+            "the rollback brings the structure back and nothing puts its values back: keep them until the contract step"
+        }
+        StateKind::Data => {
+            "see rows.jsonl beside the report for every row, then the step that should restore them"
+        }
+        StateKind::System => {
+            "name what the change set (image, env, command, replicas) in the rollback's deploy"
+        }
+        StateKind::Schema => "compare the down step with the up step, object by object",
+        StateKind::Sequences => "set the sequence with setval() to what its column holds",
+        StateKind::Leftovers => "end or remove it in the rollback, or make the change clean up behind itself",
+    }
+}
+
+/// The check that judges a state.
+pub(in crate::verdict) fn check_of(kind: StateKind) -> Check {
+    match kind {
+        StateKind::System => Check::System,
+        StateKind::Schema => Check::Schema,
+        StateKind::Data => Check::Data,
+        StateKind::Sequences => Check::Sequences,
+        StateKind::Leftovers => Check::Leftovers,
+    }
+}
