@@ -1,4 +1,5 @@
 //! Backout: rollback drills for staging.
+pub mod app;
 pub mod cli;
 pub mod compose;
 pub mod diagnostic;
@@ -9,6 +10,8 @@ pub mod journal;
 pub mod millis;
 pub mod outcome;
 pub mod plan;
+pub mod progress;
+pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod secret;
@@ -16,4 +19,5 @@ pub mod sql;
 pub mod stage;
 pub mod state;
 pub mod verdict;
+pub mod world;
 pub mod yaml;

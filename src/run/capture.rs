@@ -53,10 +53,11 @@ async fn attempt(
     let strays = ground.stage.strays().await.map_err(|error| error.to_string())?;
     let mut databases = BTreeMap::new();
     for (name, store) in &ground.stores {
-        if let Some(before) = before.and_then(|before| before.databases.get(name)) {
+        let before = before.and_then(|before| before.databases.get(name));
+        if let Some(before) = before {
             store.quiet(before, QUIET).await?;
         }
-        let capture = store.capture(Some(kept), exceptions(ground)).await;
+        let capture = store.capture(Some(kept), before, exceptions(ground)).await;
         databases.insert(name.clone(), capture.map_err(|error| format!("{name}: {error}"))?);
     }
     Ok((Taken { system, databases, kept: kept.to_owned() }, strays))
@@ -73,7 +74,7 @@ pub(super) async fn compare(
         let (Some(old), Some(new)) = (before.databases.get(database), after.databases.get(database)) else {
             continue;
         };
-        let differing = store.rows((&before.kept, old), (&after.kept, new), exceptions(ground)).await;
+        let differing = store.rows((&before.kept, old), (&after.kept, new)).await;
         match differing {
             Ok(tables) => {
                 for rows in tables {

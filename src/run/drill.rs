@@ -127,8 +127,7 @@ impl Drill<'_> {
         self.run += 1;
         let scribe = Scribe::new(Arc::clone(&self.writer), Some(self.run));
         scribe.note(&Event::RunStarted { scenario: plan.path.clone(), kind: RunKind::Finished })?;
-        scribe.note(&Event::Trouble { message: error.to_string(), evidence: error.evidence.clone() })?;
-        scribe.note(&Event::RunEnded { left: Vec::new() })?;
+        give_up(&scribe, error)?;
         Ok(Ended::Complete)
     }
 
@@ -149,7 +148,13 @@ impl Drill<'_> {
         self.run += 1;
         let scribe = Scribe::new(Arc::clone(&self.writer), Some(self.run));
         scribe.note(&Event::RunStarted { scenario: plan.path.clone(), kind })?;
-        let ground = self.ground(plan, images, &scribe);
+        let ground = match self.ground(plan, images, &scribe) {
+            Ok(ground) => ground,
+            Err(error) => {
+                give_up(&scribe, &error)?;
+                return Ok(Some(Duration::ZERO));
+            }
+        };
         let mut stop = self.stop.clone();
         let walked = tokio::select! {
             biased;
@@ -177,14 +182,14 @@ impl Drill<'_> {
         Ok(ended)
     }
 
-    fn ground(&self, plan: &Arc<Plan>, images: &Images, scribe: &Scribe) -> Ground {
-        let stage = self.world.stage(plan, images, self.run, Arc::new(scribe.clone()));
+    fn ground(&self, plan: &Arc<Plan>, images: &Images, scribe: &Scribe) -> Result<Ground, StageError> {
+        let stage = self.world.stage(plan, images, self.run, Arc::new(scribe.clone()))?;
         let stores = plan.databases.values().map(|database| {
-            let store = self.world.store(Arc::clone(&stage), database, self.options.work.clone());
+            let store = self.world.store(Arc::clone(&stage), database, plan, self.options.work.clone());
             (database.service.clone(), store)
         });
         let stores = stores.collect();
-        Ground::new(self.run, Arc::clone(plan), images.clone(), stage, Arc::clone(&self.world), stores)
+        Ok(Ground::new(self.run, Arc::clone(plan), images.clone(), stage, Arc::clone(&self.world), stores))
     }
 
     async fn take_down(
@@ -215,6 +220,12 @@ impl Drill<'_> {
         }
         addresses
     }
+}
+
+/// Notes why a run cannot be made.
+fn give_up(scribe: &Scribe, error: &StageError) -> Result<(), JournalError> {
+    scribe.note(&Event::Trouble { message: error.to_string(), evidence: error.evidence.clone() })?;
+    scribe.note(&Event::RunEnded { left: Vec::new() })
 }
 
 /// Returns when the drill is to be stopped.

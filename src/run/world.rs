@@ -51,10 +51,17 @@ pub trait World: Send + Sync {
     async fn images(&self, plan: &Plan) -> Result<(Images, Vec<ResolvedImage>), StageError>;
 
     /// A stage for one run; nothing is created yet.
-    fn stage(&self, plan: &Plan, images: &Images, run: u32, ledger: Arc<dyn Ledger>) -> Arc<dyn Stage>;
+    fn stage(
+        &self,
+        plan: &Plan,
+        images: &Images,
+        run: u32,
+        ledger: Arc<dyn Ledger>,
+    ) -> Result<Arc<dyn Stage>, StageError>;
 
     /// An observed database of a stage.
-    fn store(&self, stage: Arc<dyn Stage>, database: &Database, work: PathBuf) -> Arc<dyn Store>;
+    fn store(&self, stage: Arc<dyn Stage>, database: &Database, plan: &Plan, work: PathBuf)
+    -> Arc<dyn Store>;
 
     /// Calls a service. No redirect is followed, nothing is retried (S17).
     async fn http(&self, address: SocketAddr, call: &HttpCall, limit: Duration) -> Result<Answer, String>;
@@ -103,15 +110,20 @@ pub trait Store: Send + Sync {
     /// capture, or time is up.
     async fn quiet(&self, before: &StoreCapture, within: Duration) -> Result<(), String>;
 
-    /// Captures everything. With `keep`, rows are kept under that name for [`Store::rows`].
-    async fn capture(&self, keep: Option<&str>, except: &[Exception]) -> Result<StoreCapture, String>;
+    /// Captures everything. With `keep`, rows are kept under that name for [`Store::rows`]; those of
+    /// tables that equal the reference are not needed.
+    async fn capture(
+        &self,
+        keep: Option<&str>,
+        reference: Option<&StoreCapture>,
+        except: &[Exception],
+    ) -> Result<StoreCapture, String>;
 
     /// The rows that differ between two captures, for each table whose fingerprints differ.
     async fn rows(
         &self,
         before: (&str, &StoreCapture),
         after: (&str, &StoreCapture),
-        except: &[Exception],
     ) -> Result<Vec<RowsDiffer>, String>;
 }
 

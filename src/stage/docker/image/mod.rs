@@ -118,8 +118,10 @@ impl Images {
     /// # Errors
     /// The first image that can be neither built, found nor pulled.
     pub async fn resolve_all(&self, project: &Project) -> Result<BTreeMap<String, Image>, StageError> {
-        let wanted =
-            project.services.iter().filter_map(|(name, service)| Some((name.clone(), Wanted::of(service)?)));
+        let mut wanted = Vec::new();
+        for (name, service) in &project.services {
+            wanted.extend(Wanted::of(service).map(|wanted| (name.clone(), wanted)));
+        }
         let mut work = stream::iter(wanted)
             .map(|(name, wanted)| async move { (name, self.resolve(&wanted).await) })
             .buffer_unordered(AT_ONCE);
