@@ -75,11 +75,12 @@ pub fn scenario(input: Input<'_>, folder: &Path, identity: &str) -> Result<Plann
         project: &project,
         databases: BTreeMap::new(),
         allow_host: input.allow_host,
+        is_whole: shape_is_right,
         digests: BTreeMap::new(),
         reach: BTreeMap::new(),
         mistakes,
     };
-    Builder { input, context, scenario, identity, shape_is_right }.build()
+    Builder { input, context, scenario, identity }.build()
 }
 
 /// The keys that must be there.
@@ -154,7 +155,6 @@ struct Builder<'a> {
     context: Context<'a>,
     scenario: ScenarioFile,
     identity: &'a str,
-    shape_is_right: bool,
 }
 
 impl Builder<'_> {
@@ -168,7 +168,7 @@ impl Builder<'_> {
         let seed = steps::build(context, "staging.seed", Owner::Seed, seed);
         let change = steps::build(context, "change", Owner::Change, &scenario.change);
         // A step that could not be read shifts the numbers, and what is said about them would be wrong.
-        let numbers_hold = self.shape_is_right && change.len() == scenario.change.len();
+        let numbers_hold = context.is_whole && change.len() == scenario.change.len();
         let failure = scenario.failure.as_ref().filter(|_| numbers_hold);
         let failure = failure.and_then(|failure| failure::build(context, failure, &change));
         let rollback = scenario.rollback.as_ref().map(|way_back| rollback(context, way_back));
@@ -277,7 +277,7 @@ impl Builder<'_> {
 
 fn rollback(context: &mut Context<'_>, written: &written::Rollback) -> Rollback {
     let steps = steps::build(context, "rollback.steps", Owner::Rollback, &written.steps);
-    if written.steps.is_empty() {
+    if written.steps.is_empty() && context.is_whole {
         let diagnostic = context.wrong_key("rollback.steps", "the way back has no step");
         diagnostic.help.push("list the steps that undo the change".to_owned());
     }

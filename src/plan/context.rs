@@ -24,6 +24,8 @@ pub(super) struct Context<'a> {
     pub(super) project: &'a Project,
     pub(super) databases: BTreeMap<String, Database>,
     pub(super) allow_host: bool,
+    /// Whether every part of the file could be read: only then is something missing missing.
+    pub(super) is_whole: bool,
     pub(super) digests: BTreeMap<String, String>,
     pub(super) reach: BTreeMap<String, Vec<u16>>,
     pub(super) mistakes: Vec<Diagnostic>,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::build::{self, FILE, Input};
 use super::model::{DrillPlan, Entry};
 use crate::diagnostic::Diagnostic;
-use crate::files::{Files, TEXT_LIMIT};
+use crate::files::{FileKind, Files, TEXT_LIMIT};
 use crate::outcome::Check;
 use crate::scenario::DrillFile;
 use crate::scenario::drill as written;
@@ -98,7 +98,7 @@ fn read(options: &Options<'_>, argument: &Path, wanted: &mut Vec<Wanted>) -> Res
     let files = options.input.files;
     let located = files.locate(argument).map_err(|problem| vec![problem.alone(argument)])?;
     let argument = located.path;
-    if argument.is_dir() {
+    if located.kind == FileKind::Folder {
         return Ok((folder(&argument, wanted)?, None));
     }
     if argument.file_name().is_some_and(|name| name == FILE) {
@@ -245,7 +245,7 @@ fn entry(
 ) -> Result<Wanted, Box<Diagnostic>> {
     let spot = &root.nearest(&["scenarios", &index.to_string(), "path"]).spot;
     let folder = files.locate(&base.join(&entry.path)).map_err(|problem| Box::new(problem.at(spot)))?.path;
-    if !folder.join(FILE).is_file() {
+    if files.locate(&folder.join(FILE)).is_err() {
         let mistake = spot.mistake(format!("there is no scenario.yaml in `{}`", entry.path));
         return Err(Box::new(mistake.help("name the folder of one scenario")));
     }

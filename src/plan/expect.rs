@@ -30,7 +30,7 @@ pub(super) fn build(context: &mut Context<'_>, expect: &file::Expect, change: &[
         && expect.sql.is_empty()
         && expect.exec.is_empty()
         && expect.log.is_empty();
-    if says_nothing {
+    if says_nothing && context.is_whole {
         let diagnostic = context.wrong_key("expect", "nothing is expected");
         diagnostic.help.push("say at least `data: as_before`".to_owned());
     }

@@ -13,7 +13,7 @@ const SETTLE: Duration = Duration::from_secs(30);
 /// Resolves `failure:`.
 pub(super) fn build(context: &mut Context<'_>, failure: &file::Failure, change: &[Step]) -> Option<Failure> {
     let point = point(context, &failure.at, change);
-    if failure.inject.is_empty() {
+    if failure.inject.is_empty() && context.is_whole {
         let diagnostic = context.wrong_key("failure.inject", "nothing is injected");
         diagnostic.help.push("name a fault, such as `- abort: {}`".to_owned());
     }

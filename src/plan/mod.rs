@@ -8,6 +8,8 @@ mod facts;
 mod failure;
 pub mod model;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 pub use build::{FILE, Input, Planned, scenario};
 pub use drill::{Options, PlannedDrill, drill};

@@ -1,4 +1,6 @@
 //! What a staging store holds: captured, fingerprinted, compared.
+
 pub mod compare;
 pub mod model;
+pub mod postgres;
 pub mod rows;

@@ -441,16 +441,3 @@ mod tests {
         assert!(!sequence(1, 1, false, None).is_behind_column());
     }
 }
-
-impl Default for TableData {
-    fn default() -> Self {
-        Self {
-            raw: crate::state::model::Fingerprint { rows: 0, sum: "0".to_owned(), columns: Vec::new() },
-            excepted: None,
-            exception_error: None,
-            unlogged: false,
-            key: Vec::new(),
-            kept: Kept::Nothing { because: "nobody asked for its rows".to_owned() },
-        }
-    }
-}

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 
 use super::tree::{Node, Spot, Value};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
 
 /// More mistakes than this are not looked for.
 const MOST: usize = 50;
@@ -50,6 +50,10 @@ pub fn decode_partly<T: DeserializeOwned>(root: &Node) -> Decoded<T> {
         if !fault.missing.as_ref().is_some_and(|field| cut.contains(&(start(&fault.parent), field.clone()))) {
             mistakes.push(fault.diagnostic);
         }
+        // Whoever wrote `gt` meant `get`, and is not told that `get` is missing as well.
+        if let Some(meant) = fault.meant {
+            cut.insert((start(&fault.parent), meant));
+        }
         if mistakes.len() >= MOST || !prune(&mut tree, &fault.path, &mut cut) {
             return Decoded { value: None, tree, mistakes };
         }
@@ -76,6 +80,7 @@ struct Fault {
     path: Vec<String>,
     parent: Spot,
     missing: Option<String>,
+    meant: Option<String>,
     diagnostic: Diagnostic,
 }
 
@@ -88,7 +93,13 @@ impl Fault {
             let diagnostic = key_of(tree, &borrowed)
                 .mistake(format!("`{field}` is missing{}", inside(&borrowed)))
                 .label(format!("needs `{field}`"));
-            return Self { path: path.to_vec(), parent: node.spot.clone(), missing: Some(field), diagnostic };
+            return Self {
+                path: path.to_vec(),
+                parent: node.spot.clone(),
+                missing: Some(field),
+                meant: None,
+                diagnostic,
+            };
         }
         for unknown in ["unknown field ", "unknown variant "] {
             if let Some(name) = quoted_after(error, unknown) {
@@ -96,7 +107,7 @@ impl Fault {
             }
         }
         let diagnostic = value_spot(tree, &borrowed).mistake(plain_words(error));
-        Self { path: path.to_vec(), parent: node.spot.clone(), missing: None, diagnostic }
+        Self { path: path.to_vec(), parent: node.spot.clone(), missing: None, meant: None, diagnostic }
     }
 
     fn unknown(tree: &Node, path: &[String], name: &str, error: &str) -> Self {
@@ -121,7 +132,8 @@ impl Fault {
         if as_key.is_some() {
             path.push(name.to_owned());
         }
-        Self { path, parent, missing: None, diagnostic }
+        let meant = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+        Self { path, parent, missing: None, meant, diagnostic }
     }
 }
 

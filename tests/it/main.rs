@@ -1,4 +1,10 @@
-//! Everything that needs more than one module, or a real server: one binary.
+//! Everything that needs more than one module, or a real server, in one binary. What needs a Docker
+//! engine fails without one.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 mod compose;
+mod postgres_data;
+mod postgres_schema;
+mod postgres_session;
 mod stage;
+mod support;

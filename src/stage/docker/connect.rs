@@ -30,6 +30,8 @@ pub struct Surroundings {
     pub tls: Option<String>,
     /// DOCKER_CONFIG, else `~/.docker`.
     pub config: Option<PathBuf>,
+    /// PATH, where credential helpers are found.
+    pub path: Option<String>,
 }
 
 impl Surroundings {
@@ -42,6 +44,7 @@ impl Surroundings {
             context: get("DOCKER_CONTEXT"),
             tls: get("DOCKER_TLS_VERIFY"),
             config: get("DOCKER_CONFIG").map(PathBuf::from).or_else(home),
+            path: get("PATH"),
         }
     }
 }

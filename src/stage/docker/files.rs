@@ -147,6 +147,9 @@ fn append<W: Write>(tar: &mut tar::Builder<W>, upload: &Upload, name: &str) -> s
         Content::Text(text) => {
             let mut header = tar::Header::new_gnu();
             header.set_size(text.len() as u64);
+            header.set_mtime(0);
+            header.set_uid(0);
+            header.set_gid(0);
             own(&mut header, upload, 0o444);
             tar.append_data(&mut header, name, text.as_bytes())
         }

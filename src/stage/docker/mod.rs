@@ -7,6 +7,7 @@ mod deploy;
 mod down;
 mod files;
 mod follow;
+mod image;
 mod lines;
 mod look;
 mod names;
@@ -32,6 +33,7 @@ use async_trait::async_trait;
 
 pub use client::Engine;
 pub use connect::{NoEngine, Surroundings, connect};
+pub use image::{Image, ImageOptions, Images, Progress, Wanted};
 pub use owner::Owner;
 pub use subnet::Subnet;
 

@@ -59,7 +59,17 @@ pub(super) async fn with_stage<F>(
 ) where
     F: Future<Output = ()>,
 {
-    let engine = engine().await;
+    on_engine(engine().await, project, options, test).await;
+}
+
+async fn on_engine<F>(
+    engine: Engine,
+    project: Project,
+    options: Options,
+    test: impl FnOnce(DockerStage, Arc<Memory>) -> F,
+) where
+    F: Future<Output = ()>,
+{
     let memory = Arc::new(Memory::default());
     let images = project.services.keys().map(|name| (name.clone(), BASE.to_owned())).collect();
     let options = Options { images, ..options };
@@ -109,4 +119,35 @@ pub(super) async fn output(stage: &dyn Stage, service: &str, script: &str) -> St
     let process = stage.exec(service, &words(&["sh", "-c", script])).await.unwrap();
     let (lines, _) = read(process).await;
     lines.into_iter().map(|line| line.text).collect::<Vec<_>>().join("\n")
+}
+
+/// Runs a docker command that has to succeed.
+pub(super) fn docker(arguments: &[&str]) -> String {
+    let output = std::process::Command::new("docker").args(arguments).output().unwrap();
+    assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Runs a test on a stage whose engine is reached over TCP, as if it were on another machine.
+pub(super) async fn with_remote_stage<F>(
+    project: Project,
+    options: Options,
+    test: impl FnOnce(DockerStage) -> F,
+) where
+    F: Future<Output = ()>,
+{
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let forward = tokio::spawn(async move {
+        while let Ok((mut outside, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut engine = tokio::net::UnixStream::connect("/var/run/docker.sock").await.unwrap();
+                drop(tokio::io::copy_bidirectional(&mut outside, &mut engine).await);
+            });
+        }
+    });
+    let host = Some(format!("tcp://{address}"));
+    let engine = connect(&Surroundings { host, ..Surroundings::default() }).await.unwrap();
+    on_engine(engine, project, options, |stage, _| test(stage)).await;
+    forward.abort();
 }

@@ -1,0 +1,176 @@
+//! Everything that a database holds, in one snapshot.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::connect::PostgresTarget;
+use super::error::StoreError;
+use super::fingerprint::{self, LeftOut};
+use super::leftovers::{self, OwnBackends};
+use super::snapshot::Snapshot;
+use super::tables::{self, Table};
+use super::{keep, large_objects, schema, sequences};
+use crate::state::model::{Kept, StoreCapture, TableData};
+
+/// What a comparison of data leaves out of one table.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TableException {
+    /// `schema.table`, or `table` for one in `public`.
+    pub table: String,
+    /// The columns to leave out.
+    pub columns: Vec<String>,
+    /// An SQL condition; rows that fulfil it are left out.
+    pub where_: Option<String>,
+}
+
+/// Where rows are kept, so that they can be shown when they are gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepRows {
+    /// An existing folder; one file a table, readable by the owner only.
+    pub dir: PathBuf,
+    /// The size of all files together that is not to be exceeded.
+    pub max_bytes: u64,
+    /// The tables of the capture to compare with: a table that equals its reference is not kept, and the
+    /// others are put in the reference's order.
+    pub reference: Option<BTreeMap<String, TableData>>,
+}
+
+/// How a capture is made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CaptureOptions {
+    /// What the second fingerprints leave out.
+    pub exceptions: Vec<TableException>,
+    /// Where rows are kept; nowhere if none.
+    pub keep_rows: Option<KeepRows>,
+    /// The sessions that are no leftovers because they are ours.
+    pub own: OwnBackends,
+}
+
+/// Captures a database: schema, data, sequences, leftovers.
+///
+/// # Errors
+/// When nobody answers, somebody's lock is in the way, a table may not be read, the server is too old, or
+/// the database holds nothing while others of the server may be meant.
+pub async fn capture(target: &PostgresTarget, options: &CaptureOptions) -> Result<StoreCapture, StoreError> {
+    let snapshot = Snapshot::open(target).await?;
+    match read(&snapshot, options).await {
+        Ok(captured) => {
+            snapshot.close().await;
+            Ok(captured)
+        }
+        Err((error, table)) => Err(snapshot.explain(error, table.as_deref()).await),
+    }
+}
+
+/// An error with the table that was being read.
+type Failure = (StoreError, Option<String>);
+
+async fn read(snapshot: &Snapshot, options: &CaptureOptions) -> Result<StoreCapture, Failure> {
+    let client = snapshot.client();
+    let server = snapshot.server().await.map_err(of_no_table)?;
+    let listed = tables::list(client).await.map_err(of_no_table)?;
+    if listed.is_empty() {
+        refuse_wrong_database(snapshot).await.map_err(of_no_table)?;
+    }
+    let schema = schema::read(client, snapshot.version).await.map_err(of_no_table)?;
+    let mut tables = read_tables(snapshot, &listed, &options.exceptions).await?;
+    let sequences = sequences::read(client).await.map_err(of_no_table)?;
+    let leftovers = leftovers::read(client, &options.own).await.map_err(of_no_table)?;
+    if let Some(keep_rows) = &options.keep_rows {
+        keep::keep(client, &listed, &options.exceptions, keep_rows, &mut tables)
+            .await
+            .map_err(of_no_table)?;
+    }
+    Ok(StoreCapture { server, schema, tables, sequences, leftovers })
+}
+
+fn of_no_table(error: StoreError) -> Failure {
+    (error, None)
+}
+
+async fn read_tables(
+    snapshot: &Snapshot,
+    listed: &[Table],
+    exceptions: &[TableException],
+) -> Result<BTreeMap<String, TableData>, Failure> {
+    let mut tables = BTreeMap::new();
+    for table in listed {
+        let read = read_table(snapshot, table, exceptions).await;
+        tables.insert(table.name.clone(), read.map_err(|error| (error, Some(table.name.clone())))?);
+    }
+    let large = large_objects::read(snapshot.client(), snapshot.version).await;
+    let large = large.map_err(|error| (error, Some("pg_largeobject".to_owned())))?;
+    tables.extend(large.map(|large| (large_objects::NAME.to_owned(), large)));
+    Ok(tables)
+}
+
+async fn read_table(
+    snapshot: &Snapshot,
+    table: &Table,
+    exceptions: &[TableException],
+) -> Result<TableData, StoreError> {
+    let (client, version) = (snapshot.client(), snapshot.version);
+    let mut data = TableData { unlogged: table.unlogged, key: table.key.clone(), ..TableData::default() };
+    let Some(left_out) = left_out(table, exceptions) else {
+        data.raw = fingerprint::read(client, version, table, None).await?.0;
+        return Ok(data);
+    };
+    client.batch_execute("SAVEPOINT exceptions").await.map_err(|e| StoreError::query("a savepoint", &e))?;
+    match fingerprint::read(client, version, table, Some(&left_out)).await {
+        Ok((raw, excepted)) => (data.raw, data.excepted) = (raw, excepted),
+        Err(StoreError::Query { error, .. }) if is_of_the_condition(error.sqlstate.as_deref()) => {
+            let back = client.batch_execute("ROLLBACK TO SAVEPOINT exceptions").await;
+            back.map_err(|e| StoreError::query("going back to a savepoint", &e))?;
+            data.raw = fingerprint::read(client, version, table, None).await?.0;
+            data.exception_error = Some(error.to_string());
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(data)
+}
+
+/// Whether the server's refusal is about the condition's text or values, not about us.
+fn is_of_the_condition(sqlstate: Option<&str>) -> bool {
+    sqlstate.is_some_and(|state| state != "42501" && (state.starts_with("42") || state.starts_with("22")))
+}
+
+/// What the exceptions leave out of this table; none if none names it.
+pub(super) fn left_out(table: &Table, exceptions: &[TableException]) -> Option<LeftOut> {
+    let mut named = exceptions.iter().filter(|exception| table.is_called(&exception.table)).peekable();
+    named.peek()?;
+    let mut left_out = LeftOut::default();
+    for exception in named {
+        left_out.columns.extend(exception.columns.iter().cloned());
+        left_out.conditions.extend(exception.where_.clone());
+    }
+    Some(left_out)
+}
+
+/// A database without a table is an error when the server has others: the wrong one is being observed.
+async fn refuse_wrong_database(snapshot: &Snapshot) -> Result<(), StoreError> {
+    let query = "SELECT current_database()::text, string_agg(quote_ident(datname), ', ' ORDER BY datname)
+        FROM pg_database WHERE datname <> current_database() AND datname <> 'postgres' AND NOT datistemplate";
+    let row = snapshot.client().query_one(query, &[]).await;
+    let row = row.map_err(|error| StoreError::query("listing the databases", &error))?;
+    match row.get::<_, Option<String>>(1) {
+        Some(others) if row.get::<_, &str>(0) == "postgres" => Err(StoreError::Unsuitable(format!(
+            "database `postgres` holds no table, and nothing can be compared; observe one of: {others}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+impl Default for TableData {
+    fn default() -> Self {
+        Self {
+            raw: crate::state::model::Fingerprint { rows: 0, sum: "0".to_owned(), columns: Vec::new() },
+            excepted: None,
+            exception_error: None,
+            unlogged: false,
+            key: Vec::new(),
+            kept: Kept::Nothing { because: "nobody asked for its rows".to_owned() },
+        }
+    }
+}

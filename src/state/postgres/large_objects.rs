@@ -1,0 +1,40 @@
+//! Large objects, counted and fingerprinted as one table that is none.
+
+use tokio_postgres::Client;
+
+use super::error::StoreError;
+use crate::state::model::{Fingerprint, Kept, TableData};
+
+/// The name under which large objects stand among the tables.
+pub(super) const NAME: &str = "large objects";
+
+/// Fingerprints all large objects; none when there are none.
+pub(super) async fn read(client: &Client, version: i32) -> Result<Option<TableData>, StoreError> {
+    let failed = |error| StoreError::query("fingerprinting the large objects", &error);
+    let count =
+        client.query_one("SELECT count(*) FROM pg_largeobject_metadata", &[]).await.map_err(failed)?;
+    let rows = u64::try_from(count.get::<_, i64>(0)).unwrap_or(0);
+    if rows == 0 {
+        return Ok(None);
+    }
+    let hash = if version >= 14_00_00 {
+        "hash_record_extended(ROW(loid, pageno, data), 0)"
+    } else {
+        "hashtextextended(ROW(loid, pageno, data)::text, 0)"
+    };
+    // An empty large object has no page, but it is there.
+    let query = format!(
+        "SELECT (coalesce((SELECT sum({hash}) FROM pg_largeobject), 0)
+               + (SELECT sum(hashoidextended(oid, 0)) FROM pg_largeobject_metadata))::text"
+    );
+    let sum = client.query_one(&query, &[]).await.map_err(failed)?.get(0);
+    let columns = ["data", "loid", "pageno"].map(str::to_owned).to_vec();
+    Ok(Some(TableData {
+        raw: Fingerprint { rows, sum, columns },
+        excepted: None,
+        exception_error: None,
+        unlogged: false,
+        key: Vec::new(),
+        kept: Kept::Nothing { because: "large objects are fingerprinted only".to_owned() },
+    }))
+}
