@@ -150,7 +150,7 @@ mod tests {
                 "networks: {back: {ipv4_address: 10.0.0.2}}",
                 "3:23 `services.s.networks.back.ipv4_address` is refused: every run has its own subnets · reach the service by its name or an alias",
             ),
-            ("depends_on: [bd]", "3:18 there is no service `bd` · known here: db, s"),
+            ("depends_on: [bd]", "3:18 there is no service `bd` · did you mean `db`?"),
             (
                 "depends_on: {db: {condition: service_helthy}}",
                 "3:34 unknown condition `service_helthy`; known are service_started, service_healthy and service_completed_successfully",
@@ -163,7 +163,7 @@ mod tests {
                 "network_mode: 'container:x'",
                 "3:19 `network_mode: container:x` is refused: it leaves the networks of the run · use `none`, `service:NAME`, or `networks`",
             ),
-            ("network_mode: 'service:bd'", "3:28 there is no service `bd` · known here: db, s"),
+            ("network_mode: 'service:bd'", "3:28 there is no service `bd` · did you mean `db`?"),
             (
                 "network_mode: none, networks: [back]",
                 "3:5 `network_mode` and `networks` exclude each other · leave one of them out",

@@ -137,6 +137,13 @@ mod tests {
     }
 
     #[test]
+    fn variables_in_files_are_the_runners_before_they_are_the_services() {
+        let files = [("/shop/a.env", "V=$HOST_SET")];
+        let service = service_with("environment: {HOST_SET: own}, env_file: a.env", &files);
+        assert_eq!(service.environment, texts([("HOST_SET", "own"), ("V", "from the host")]));
+    }
+
+    #[test]
     fn values_are_kept_as_they_are_written() {
         let (values, _) = read("environment: {N: 1.10, Z: 0755, T: true, E: '', NO: no, Q: '~', D: $$x}");
         let expected =

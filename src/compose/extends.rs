@@ -176,13 +176,13 @@ services:
             errors("services: {s: {extends: bsae}, base: {image: i}}"),
             ["shop/compose.yaml:1:25 there is no service `bsae` in shop/compose.yaml · did you mean `base`?"]
         );
-        let text = "services: {s: {image: i, extends: {file: b.yaml, service: x}}, t: {image: i, extends: {file: c.yaml, service: x}}, u: {image: i, extends: {file: b.yaml}}}";
+        let text = "services: {s: {image: i, extends: {file: b.yaml, service: zz}}, t: {image: i, extends: {file: c.yaml, service: x}}, u: {image: i, extends: {file: b.yaml}}}";
         assert_eq!(
             errors_of(&[("/shop/compose.yaml", text), ("/shop/b.yaml", "services: {y: {image: i}}")]),
             [
-                "shop/compose.yaml:1:59 there is no service `x` in shop/b.yaml · known here: y",
-                "shop/compose.yaml:1:94 `shop/c.yaml` does not exist",
-                "shop/compose.yaml:1:139 `service` is missing",
+                "shop/compose.yaml:1:59 there is no service `zz` in shop/b.yaml · known here: y",
+                "shop/compose.yaml:1:95 `shop/c.yaml` does not exist",
+                "shop/compose.yaml:1:140 `service` is missing",
             ]
         );
     }

@@ -147,6 +147,20 @@ services: {web: {image: web, depends_on: [db, api]}}
     }
 
     #[test]
+    fn a_file_that_is_read_twice_has_the_folder_of_each_reading() {
+        let project = project_with(
+            "include: [{path: sub/x.yaml, project_directory: .}]\nservices: {b: {extends: {file: sub/x.yaml, service: a}}}",
+            &[
+                ("/shop/sub/x.yaml", "services: {a: {image: i, env_file: e.env}}"),
+                ("/shop/e.env", "E=outer"),
+                ("/shop/sub/e.env", "E=inner"),
+            ],
+        );
+        assert_eq!(project.services["a"].environment, texts([("E", "outer")]));
+        assert_eq!(project.services["b"].environment, texts([("E", "inner")]));
+    }
+
+    #[test]
     fn the_file_that_includes_wins() {
         let project = project_with(
             "include: [a.yaml, b.yaml]\nservices: {s: {command: mine}}",

@@ -264,6 +264,16 @@ mod tests {
     }
 
     #[test]
+    fn what_was_reset_can_be_given_again() {
+        let file = |ports: &str| format!("services: {{s: {{image: i, ports: {ports}}}}}");
+        let (one, two, three) = (file("['80']"), file("!reset ['99']"), file("['81']"));
+        let files =
+            [("/shop/compose.yaml", &*one), ("/shop/compose.2.yaml", &two), ("/shop/compose.3.yaml", &three)];
+        let ports = load_files(&files, &[], &[]).unwrap().services["s"].ports.clone();
+        assert_eq!(ports.iter().map(|port| port.target).collect::<Vec<_>>(), [81]);
+    }
+
+    #[test]
     fn a_whole_service_can_be_taken_away() {
         let project = load_files(
             &[

@@ -132,6 +132,8 @@ services:
             ]
         );
         assert_eq!(with(&["debug"]).unwrap().profiles, ["debug"]);
+        let optional = text.replace("service_started", "service_started, required: false");
+        assert_eq!(errors(&optional), [""; 0]);
         let all = with(&["*"]).unwrap();
         assert_eq!((all.profiles, all.services.len()), (vec!["debug".to_owned()], 3));
     }

@@ -139,7 +139,7 @@ services:
     ports: [\"${PORT:-8080}:80\"]
     scale: ${N:-2}
     tty: ${TTY:-true}
-    user: \"${EMPTY:-}\"
+    user: ${EMPTY:-}
 ",
         );
         let s = &project.services["s"];
@@ -187,6 +187,8 @@ services:
         }
         let found = errors("services: {s: {image: i, networks: ['${U}'], labels: ['a=${U}']}}");
         assert_eq!(found.len(), 2, "{found:?}");
+        let found = errors("services: {s: {image: i, ports: $U, labels: $V, healthcheck: $W}}");
+        assert_eq!(found.len(), 3, "{found:?}");
     }
 
     #[test]

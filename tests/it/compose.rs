@@ -132,14 +132,15 @@ fn a_project_outlives_its_files_as_json() {
 }
 
 #[test]
-fn a_path_that_leaves_the_root_is_refused() {
+fn s18_a_path_that_leaves_the_root_or_is_no_file_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let inner = root.path().join("inner");
     std::fs::create_dir(&inner).unwrap();
     std::fs::write(root.path().join("secret"), "x").unwrap();
     std::os::unix::fs::symlink("../secret", inner.join("link")).unwrap();
-    let text = "services:\n  s:\n    image: i\n    volumes: [\"../secret:/a\", \"./link:/b\", \"/etc:/c\"]\n    env_file: ../secret\n";
+    let text = "services:\n  s:\n    image: i\n    volumes: [\"../secret:/a\", \"./link:/b\", \"/etc:/c\", \"./socket:/d\"]\n    env_file: ../secret\n";
     std::fs::write(inner.join("compose.yaml"), text).unwrap();
+    let socket = std::os::unix::net::UnixListener::bind(inner.join("socket")).unwrap();
     let spot = Spot { source: Source::new("scenario.yaml", "x"), span: 0..1 };
     let request = Request {
         files: vec![("compose.yaml".into(), spot)],
@@ -157,9 +158,11 @@ fn a_path_that_leaves_the_root_is_refused() {
             format!("compose.yaml:4:16 `{outside}` leaves the root `{}`", real.display()),
             format!("compose.yaml:4:32 `link` leaves the root `{}`", real.display()),
             format!("compose.yaml:4:45 `/etc` leaves the root `{}`", real.display()),
+            "compose.yaml:4:56 `./socket` is neither a file nor a folder".to_owned(),
             format!("compose.yaml:5:15 `{outside}` leaves the root `{}`", real.display()),
         ]
     );
+    drop(socket);
 }
 
 #[test]
