@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::files::{self, How};
 use super::judge::{RUNS, tell, write_reports};
+use super::starter::RECIPE;
 use super::{AppError, Surroundings, say};
 use crate::cli::{self, Demo, Inputs, Run, Values};
 use crate::journal::event::FORMAT;
@@ -94,7 +95,7 @@ async fn walk(
         reports: folder.clone(),
         hide_values: drill.plan.hide_values,
         facilitator: around.stdin_is_terminal,
-        recipes: recipes(around),
+        recipes: Some(recipes(around, work.path())?),
         name: random_word(8),
     };
     let world = RealWorld::new(engine, settings, Arc::clone(&progress));
@@ -173,7 +174,18 @@ fn random_word(digits: usize) -> String {
     format!("{random:016x}")[..digits].to_owned()
 }
 
-/// The recipes for base images, in the repository around the current folder.
-fn recipes(around: &Surroundings) -> Option<PathBuf> {
-    around.current.ancestors().map(|folder| folder.join("scenarios/images")).find(|folder| folder.is_dir())
+/// The recipes for base images: those of the repository around the current folder, else our own.
+fn recipes(around: &Surroundings, work: &Path) -> Result<PathBuf, AppError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut above = around.current.ancestors().map(|folder| folder.join("scenarios/images"));
+    if let Some(found) = above.find(|folder| folder.join("debian/make").is_file()) {
+        return Ok(found);
+    }
+    let folder = work.join("images");
+    let make = folder.join("debian/make");
+    let written = std::fs::create_dir_all(folder.join("debian"))
+        .and_then(|()| std::fs::write(&make, RECIPE))
+        .and_then(|()| std::fs::set_permissions(&make, std::fs::Permissions::from_mode(0o755)));
+    written.map_err(|error| AppError::Trouble(format!("could not write {}: {error}", make.display())))?;
+    Ok(folder)
 }

@@ -2,9 +2,12 @@
 //! engine fails without one.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
+mod commands;
 mod compose;
+mod drills;
 mod postgres_data;
 mod postgres_schema;
 mod postgres_session;
 mod stage;
 mod support;
+mod tidy;
