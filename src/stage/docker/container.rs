@@ -149,7 +149,7 @@ impl DockerStage {
             MountSource::Volume(name) => Some((name.clone(), self.named_volume(name))),
             _ => None,
         });
-        let uploads = self.0.uploads.mounts(&self.0.project, &self.0.options.environment, service)?;
+        let uploads = self.uploads()?.mounts(&self.0.project, &self.0.options.environment, service)?;
         let root = self.0.files.get().map(String::as_str).unwrap_or_default();
         let files: Vec<(String, String, bool)> = uploads
             .into_iter()

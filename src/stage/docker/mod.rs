@@ -1,5 +1,8 @@
 //! The stage on a Docker engine: the only importer of `bollard`.
 
+mod cache;
+mod capacity;
+mod clean;
 mod client;
 mod connect;
 mod container;
@@ -31,6 +34,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use cache::{Trimmed, clean_images, trim};
+pub use capacity::{Capacity, Need, capacity};
+pub use clean::{CleanOptions, Cleaned, Left, clean};
 pub use client::Engine;
 pub use connect::{NoEngine, Surroundings, connect};
 pub use image::{Image, ImageOptions, Images, Progress, Wanted};
@@ -76,7 +82,8 @@ struct Shared {
     options: Options,
     ledger: Arc<dyn Ledger>,
     names: Names,
-    uploads: Uploads,
+    /// What is to be uploaded, or why that cannot be said.
+    uploads: Result<Uploads, StageError>,
     /// Where the engine keeps the uploaded files; set once they are there.
     files: OnceLock<String>,
     news: OnceLock<News>,
@@ -108,19 +115,11 @@ struct Served {
 
 impl DockerStage {
     /// A stage for a project; nothing is made yet.
-    ///
-    /// # Errors
-    /// When a secret or config has no content.
-    pub fn new(
-        engine: Engine,
-        project: Project,
-        options: Options,
-        ledger: Arc<dyn Ledger>,
-    ) -> Result<Self, StageError> {
+    pub fn new(engine: Engine, project: Project, options: Options, ledger: Arc<dyn Ledger>) -> Self {
         let created = jiff::Timestamp::now().as_second();
         let names = Names::new(&options.run, &options.owner, created, options.keep);
-        let uploads = Uploads::of(&project, &options.environment)?;
-        Ok(Self(Arc::new(Shared {
+        let uploads = Uploads::of(&project, &options.environment);
+        Self(Arc::new(Shared {
             engine,
             project,
             options,
@@ -130,7 +129,7 @@ impl DockerStage {
             files: OnceLock::new(),
             news: OnceLock::new(),
             state: Mutex::default(),
-        })))
+        }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -143,6 +142,10 @@ impl DockerStage {
 
     fn names(&self) -> &Names {
         &self.0.names
+    }
+
+    fn uploads(&self) -> Result<&Uploads, StageError> {
+        self.0.uploads.as_ref().map_err(Clone::clone)
     }
 
     fn news(&self) -> News {

@@ -78,11 +78,12 @@ async fn services_start_when_their_dependencies_allow() {
 
 #[tokio::test]
 async fn a_service_that_does_not_come_up_is_shown_with_its_last_words() {
-    let broken = after(shell("echo no such column >&2; exit 3"), "db", Condition::ServiceStarted);
-    let services = vec![("db", shell(IDLE)), ("api", broken)];
+    let broken = shell("echo no such column >&2; exit 3");
+    let next = after(shell(IDLE), "api", Condition::ServiceCompletedSuccessfully);
+    let services = vec![("api", broken), ("next", next)];
     with_stage(project(services), options(), |stage, _| async move {
         let error = stage.up(SOON).await.unwrap_err();
-        assert_eq!(error.to_string(), "could not bring up service api: it is ended with exit code 3");
+        assert_eq!(error.to_string(), "could not bring up service api: it is stopped with exit code 3");
         assert_eq!(error.evidence, ["no such column"]);
     })
     .await;
