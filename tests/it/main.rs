@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 mod postgres_data;
+mod postgres_leftovers;
+mod postgres_rows;
 mod postgres_schema;
 mod postgres_session;
 mod support;
