@@ -6,6 +6,8 @@ mod commands;
 mod compose;
 mod drills;
 mod postgres_data;
+mod postgres_leftovers;
+mod postgres_rows;
 mod postgres_schema;
 mod postgres_session;
 mod stage;

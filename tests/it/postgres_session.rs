@@ -176,17 +176,3 @@ async fn s20_a_wrong_password_is_refused_without_showing_it() {
     assert!(matches!(error, StoreError::Connect { .. }), "{shown}");
     assert!(shown.contains("password authentication failed") && !shown.contains("not-the-one"), "{shown}");
 }
-#[tokio::test]
-async fn zz_timing() {
-    let database = Database::new().await;
-    for _ in 0..3 {
-        let t = std::time::Instant::now();
-        let s = database.session().await;
-        eprintln!("open {:?}", t.elapsed());
-        s.close().await;
-        eprintln!("close {:?}", t.elapsed());
-        let t = std::time::Instant::now();
-        backout::state::postgres::capture(&database.target, &Default::default()).await.unwrap();
-        eprintln!("capture {:?}", t.elapsed());
-    }
-}
