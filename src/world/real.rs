@@ -138,7 +138,7 @@ impl World for RealWorld {
             environment: self.settings.environment.clone(),
             keep: self.settings.keep,
         };
-        Ok(Arc::new(DockerStage::new(self.engine.clone(), plan.project.clone(), options, ledger)?))
+        Ok(Arc::new(DockerStage::new(self.engine.clone(), plan.project.clone(), options, ledger)))
     }
 
     fn store(
