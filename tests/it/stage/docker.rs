@@ -499,3 +499,34 @@ async fn a_port_is_one_byte_stream_both_ways() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn s21_a_start_that_is_broken_off_anywhere_leaves_nothing() {
+    for moment in 0..12 {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("x"), "x").unwrap();
+        let mut web = shell(IDLE);
+        web.mounts = vec![
+            mount("/x", MountSource::Bind(folder.path().join("x"))),
+            mount("/a", MountSource::Anonymous),
+        ];
+        let services = vec![("db", shell(IDLE)), ("web", after(web, "db", Condition::ServiceStarted))];
+        with_stage(project(services), options(), |stage, memory| async move {
+            drop(tokio::time::timeout(Duration::from_millis(60 * moment), stage.up(SOON)).await);
+            assert!(stage.down().await.is_empty());
+            // Whatever the engine was still making must not come to light later.
+            for resource in memory.intended.lock().unwrap().iter() {
+                let kind = match resource.kind {
+                    ResourceKind::Container => "container",
+                    ResourceKind::Network => "network",
+                    ResourceKind::Volume => "volume",
+                    ResourceKind::Image => "image",
+                };
+                let found =
+                    std::process::Command::new("docker").args([kind, "inspect", &resource.name]).output();
+                assert!(!found.unwrap().status.success(), "{} is left after {moment}", resource.name);
+            }
+        })
+        .await;
+    }
+}
