@@ -20,6 +20,7 @@ mod order;
 mod owner;
 mod process;
 mod reach;
+mod relay;
 mod signal;
 mod spec;
 mod state;
@@ -100,6 +101,8 @@ struct State {
     made: BTreeSet<Resource>,
     /// The paths at which images want volumes, by image ID.
     image_volumes: BTreeMap<String, Vec<String>>,
+    /// Open relays by service and port.
+    relays: BTreeMap<(String, u16), relay::Relay>,
     one_shots: u32,
     helpers: u32,
     commands: u32,

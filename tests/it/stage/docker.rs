@@ -530,3 +530,32 @@ async fn s21_a_start_that_is_broken_off_anywhere_leaves_nothing() {
         .await;
     }
 }
+
+#[tokio::test]
+async fn s17_an_engine_elsewhere_is_reached_through_its_own_stream() {
+    let alone = Service {
+        network_mode: Some("none".to_owned()),
+        networks: BTreeMap::new(),
+        ..shell(
+            "exec perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 8080, Listen => 9, \
+             ReuseAddr => 1) or die; while ($c = $s->accept) { @l = <$c>; print $c reverse @l; close $c }'",
+        )
+    };
+    with_remote_stage(project(vec![("web", alone)]), options(), |stage| async move {
+        stage.up(SOON).await.unwrap();
+        let address = stage.address("web", 8080).await.unwrap();
+        assert!(address.ip().is_loopback());
+        assert_eq!(stage.address("web", 8080).await.unwrap(), address, "one relay is enough");
+        let long = format!("{}\n", "x".repeat(300_000));
+        let mut said = String::new();
+        while said.is_empty() {
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            // The service answers when it has heard that this was all.
+            drop(stream.write_all(format!("one\n{long}").as_bytes()).await);
+            drop(stream.shutdown().await);
+            drop(stream.read_to_string(&mut said).await);
+        }
+        assert!(said == format!("{long}one\n"), "{} bytes came back", said.len());
+    })
+    .await;
+}
