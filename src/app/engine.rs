@@ -4,7 +4,9 @@ use std::io::Write;
 
 use super::{AppError, Surroundings};
 use crate::cli::How;
-use crate::stage::docker::{self, Engine, Subnet};
+use crate::plan::DrillPlan;
+use crate::stage::StageError;
+use crate::stage::docker::{self, Engine, Need, Subnet};
 
 /// Finds the engine; starts a private one where none answers and that is allowed.
 pub(super) async fn find_or_start(
@@ -21,6 +23,16 @@ pub(super) fn subnets(how: &How) -> Result<Subnet, AppError> {
     text.parse().map_err(|_| {
         AppError::Invalid(format!("error: `{text}` is no range of addresses; write it like 10.213.0.0/16\n"))
     })
+}
+
+/// Refuses with numbers, before anything starts, what the engine has no room for (S22).
+pub(super) async fn has_room(engine: &Engine, subnets: Subnet, plan: &DrillPlan) -> Result<(), AppError> {
+    let trouble = |error: StageError| AppError::Trouble(error.to_string());
+    let capacity = docker::capacity(engine, subnets).await.map_err(trouble)?;
+    for entry in &plan.scenarios {
+        capacity.allow(Need::of(&entry.plan.project)).map_err(trouble)?;
+    }
+    Ok(())
 }
 
 /// A size such as `20gb`, in bytes.

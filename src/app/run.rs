@@ -17,7 +17,7 @@ use crate::journal::{self, Event, Redactor, Writer};
 use crate::plan::PlannedDrill;
 use crate::progress::Progress;
 use crate::run::{self, Ended, Scribe};
-use crate::stage::docker::{self, Engine, Owner};
+use crate::stage::docker::{self, Engine};
 use crate::verdict::{self, Timeline};
 use crate::world::{RealWorld, Settings};
 
@@ -70,9 +70,10 @@ async fn walk(
     around: &Surroundings,
     out: &mut dyn Write,
 ) -> Result<u8, AppError> {
-    let owner =
-        Owner::here().map_err(|error| AppError::Trouble(format!("this machine has no identity: {error}")))?;
-    super::clean::dead(&engine, &owner, around).await?;
+    let owner = super::clean::owner()?;
+    super::clean::dead(&engine, &owner).await?;
+    let (subnets, cache_bytes) = (super::engine::subnets(how)?, super::engine::bytes(&how.cache_size)?);
+    super::engine::has_room(&engine, subnets, &drill.plan).await?;
     let folder = report_folder(how.report_dir.as_deref(), &around.current)?;
     let progress = Progress::new(around.stderr_is_terminal);
     let redactor = Redactor::new(&drill.secrets);
@@ -88,8 +89,7 @@ async fn walk(
         tempfile::tempdir().map_err(|error| AppError::Trouble(format!("no temporary folder: {error}")))?;
     let settings = Settings {
         owner,
-        subnets: super::engine::subnets(how)?,
-        cache_bytes: super::engine::bytes(&how.cache_size)?,
+        subnets,
         environment: around.environment.clone(),
         keep: how.keep,
         reports: folder.clone(),
@@ -98,12 +98,14 @@ async fn walk(
         recipes: Some(recipes(around, work.path())?),
         name: random_word(8),
     };
-    let world = RealWorld::new(engine, settings, Arc::clone(&progress));
+    let world = RealWorld::new(engine.clone(), settings, Arc::clone(&progress));
     let world = Arc::new(world.map_err(|error| AppError::Trouble(error.to_string()))?);
     let options = run::Options { keep: how.keep, work: work.path().to_owned() };
     let stop = stop_signal(drill.plan.timeout_ms)?;
     let ended = run::drill(world, &drill.plan, Arc::clone(&writer), stop, &options).await;
     progress.finish();
+    // A cache that could not be trimmed is no reason to hide a verdict; the next start tries again.
+    let _ = docker::trim(&engine, cache_bytes).await;
     if matches!(ended, Ok(Ended::Complete | Ended::Stopped)) {
         scribe.note(&Event::Ended)?;
     }
