@@ -18,6 +18,7 @@ mod network;
 mod news;
 mod order;
 mod owner;
+mod private;
 mod process;
 mod reach;
 mod relay;
@@ -42,6 +43,7 @@ pub use client::Engine;
 pub use connect::{NoEngine, Surroundings, connect};
 pub use image::{Image, ImageOptions, Images, Progress, Wanted};
 pub use owner::Owner;
+pub use private::PrivateEngine;
 pub use subnet::Subnet;
 
 use super::{
