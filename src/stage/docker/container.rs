@@ -13,7 +13,7 @@ use crate::compose::model::{MountSource, Port, Service};
 use crate::stage::{OneShot, Resource, ResourceKind, StageError};
 
 /// A container that is about to be made.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Draft {
     pub(super) name: String,
     pub(super) service: String,
@@ -49,6 +49,11 @@ impl DockerStage {
 
     /// Makes a container and joins it to its networks; it does not run yet.
     pub(super) async fn create(&self, draft: &Draft) -> Result<(), StageError> {
+        let draft = draft.clone();
+        self.finish(|stage| async move { stage.create_now(&draft).await }).await
+    }
+
+    async fn create_now(&self, draft: &Draft) -> Result<(), StageError> {
         let service = &self.0.project.services[&draft.service];
         let body = spec::body(service, &draft.runs, &draft.place);
         self.engine().create_container(&draft.name, service.platform.as_deref(), body).await?;
@@ -126,11 +131,14 @@ impl DockerStage {
             }),
             ..ContainerCreateBody::default()
         };
-        self.engine().create_container(&name, None, body).await?;
-        let uploaded = self.engine().upload(&name, files::AT, tar).await;
-        let removed = self.engine().remove_container(&name).await;
-        uploaded?;
-        Ok(removed?)
+        self.finish(|stage| async move {
+            stage.engine().create_container(&name, None, body).await?;
+            let uploaded = stage.engine().upload(&name, files::AT, tar).await;
+            let removed = stage.engine().remove_container(&name).await;
+            uploaded?;
+            Ok(removed?)
+        })
+        .await
     }
 
     /// A volume of the project on the engine.

@@ -18,8 +18,10 @@ mod network;
 mod news;
 mod order;
 mod owner;
+mod private;
 mod process;
 mod reach;
+mod relay;
 mod signal;
 mod spec;
 mod state;
@@ -41,6 +43,7 @@ pub use client::Engine;
 pub use connect::{NoEngine, Surroundings, connect};
 pub use image::{Image, ImageOptions, Images, Progress, Wanted};
 pub use owner::Owner;
+pub use private::PrivateEngine;
 pub use subnet::Subnet;
 
 use super::{
@@ -88,6 +91,8 @@ struct Shared {
     files: OnceLock<String>,
     news: OnceLock<News>,
     state: Mutex<State>,
+    /// Held by whoever is making something; taking the stage down waits for them.
+    making: tokio::sync::RwLock<()>,
 }
 
 /// What was made so far.
@@ -98,6 +103,8 @@ struct State {
     made: BTreeSet<Resource>,
     /// The paths at which images want volumes, by image ID.
     image_volumes: BTreeMap<String, Vec<String>>,
+    /// Open relays by service and port.
+    relays: BTreeMap<(String, u16), relay::Relay>,
     one_shots: u32,
     helpers: u32,
     commands: u32,
@@ -129,6 +136,7 @@ impl DockerStage {
             files: OnceLock::new(),
             news: OnceLock::new(),
             state: Mutex::default(),
+            making: tokio::sync::RwLock::default(),
         }))
     }
 
@@ -151,6 +159,22 @@ impl DockerStage {
     fn news(&self) -> News {
         let listen = || News::of(self.engine().clone(), self.names().label());
         self.0.news.get_or_init(listen).fresh()
+    }
+
+    /// Makes something to the end even if nobody waits for it any more: the engine would finish it
+    /// anyway, and behind the back of whoever is already cleaning up.
+    async fn finish<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, StageError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StageError>> + Send + 'static,
+    {
+        let stage = self.clone();
+        let work = work(self.clone());
+        let task = tokio::spawn(async move {
+            let _making = stage.0.making.read().await;
+            work.await
+        });
+        task.await.map_err(|error| StageError::new("finish", "what was being made", error.to_string()))?
     }
 
     /// Writes down what is about to be made.

@@ -63,7 +63,10 @@ impl DockerStage {
     async fn make_networks(&self, wanted: Vec<Wanted>) -> Result<(), StageError> {
         // Any number will do that differs between runners.
         let seed = self.0.options.run.bytes().fold(0u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
-        network::create(self.engine(), self.0.options.subnets, seed, wanted).await
+        self.finish(|stage| async move {
+            network::create(stage.engine(), stage.0.options.subnets, seed, wanted).await
+        })
+        .await
     }
 
     async fn upload_files(&self) -> Result<(), StageError> {
