@@ -6,4 +6,5 @@ mod postgres_leftovers;
 mod postgres_rows;
 mod postgres_schema;
 mod postgres_session;
+mod postgres_split;
 mod support;

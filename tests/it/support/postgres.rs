@@ -25,7 +25,7 @@ const SETTINGS: &[&str] = &[
     "max_prepared_transactions=20",
     "wal_level=logical",
     "log_statement=all",
-    "log_line_prefix=[%p] ",
+    "log_line_prefix=[%p %a] ",
 ];
 const WATCH: &str = "entrypoint postgres \"$@\" & server=$!; cat > /dev/null; kill -QUIT $server; wait";
 
@@ -122,10 +122,41 @@ impl Server {
 
     /// What the server has logged of one of its processes.
     pub(crate) fn log_of(&self, pid: i32) -> Vec<String> {
+        self.logged(&format!("[{pid} "))
+    }
+
+    /// What the server has logged of a client, by its application name.
+    pub(crate) fn log_of_client(&self, name: &str) -> Vec<String> {
+        self.logged(&format!(" {name}] "))
+    }
+
+    /// The entries, each with its later lines, whose prefix holds the mark.
+    fn logged(&self, mark: &str) -> Vec<String> {
         let output = docker(&["logs", &self.name]).unwrap();
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
-        let mark = format!("[{pid}] ");
-        log.lines().filter_map(|line| line.strip_prefix(&mark)).map(str::to_owned).collect()
+        let mut entries: Vec<(bool, String)> = Vec::new();
+        for line in log.lines() {
+            match (line.strip_prefix('\t'), entries.last_mut()) {
+                (Some(rest), Some((_, entry))) => *entry = format!("{entry}\n{rest}"),
+                _ => entries.push((line.find(mark).is_some_and(|at| at < 40), line.to_owned())),
+            }
+        }
+        let wanted = entries.into_iter().filter(|(wanted, _)| *wanted).map(|(_, entry)| entry);
+        wanted
+            .map(|entry| entry.split_once("] ").map_or(entry.clone(), |(_, text)| text.to_owned()))
+            .collect()
+    }
+
+    /// Runs a shell command inside the server's container and gives what it wrote.
+    pub(crate) fn shell(&self, command: &str, input: &str) -> String {
+        let mut run = Command::new("docker");
+        run.args(["exec", "--interactive", &self.name, "sh", "-c", command]);
+        run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = run.spawn().unwrap();
+        running.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = running.wait_with_output().unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn start() -> Result<Self, String> {
