@@ -8,7 +8,7 @@ use backout::state::postgres::{CaptureOptions, capture};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use crate::support::postgres::{Database, server};
+use crate::support::postgres::{Database, LogEntry, server};
 
 /// The statements that psql sends for each text, as the server logs them.
 fn as_psql_cuts(texts: &[String]) -> Vec<Vec<String>> {
@@ -21,15 +21,17 @@ fn as_psql_cuts(texts: &[String]) -> Vec<Vec<String>> {
         format!("{psql} <<'END OF TEXT'\n{text}\nEND OF TEXT\n")
     };
     server().shell(
-        "cat > /tmp/texts; sh /tmp/texts; true",
+        &format!("cat > /tmp/texts{run}; sh /tmp/texts{run}; true"),
         &texts.iter().enumerate().map(one).collect::<String>(),
     );
-    (0..texts.len()).map(|at| statements(&server().log_of_client(&client(at)))).collect()
+    let log = server().log();
+    (0..texts.len()).map(|at| statements(&log, &client(at))).collect()
 }
 
-fn statements(log: &[String]) -> Vec<String> {
-    let sent = log.iter().filter_map(|entry| {
-        let sent = entry.strip_prefix("LOG:  statement: ").or_else(|| entry.strip_prefix("STATEMENT:  "))?;
+fn statements(log: &[LogEntry], client: &str) -> Vec<String> {
+    let sent = log.iter().filter(|entry| entry.client == client).filter_map(|entry| {
+        let text = entry.text.strip_prefix("LOG:  statement: ");
+        let sent = text.or_else(|| entry.text.strip_prefix("STATEMENT:  "))?;
         Some(fingerprint(sent.trim_end().trim_end_matches(';')))
     });
     // A statement that fails after it was parsed is logged twice.

@@ -37,6 +37,25 @@ pub(crate) struct Server {
     _container: Child,
 }
 
+/// One entry of the server's log.
+pub(crate) struct LogEntry {
+    /// The server process.
+    pub(crate) pid: i32,
+    /// The application name of its client.
+    pub(crate) client: String,
+    /// What was logged, severity first.
+    pub(crate) text: String,
+}
+
+impl LogEntry {
+    /// Reads a line that begins with `[process client] `.
+    fn parse(line: &str) -> Option<Self> {
+        let (prefix, text) = line.strip_prefix('[')?.split_once("] ")?;
+        let (pid, client) = prefix.split_once(' ')?;
+        Some(Self { pid: pid.parse().ok()?, client: client.to_owned(), text: text.to_owned() })
+    }
+}
+
 /// A database that belongs to one test.
 pub(crate) struct Database {
     pub(crate) target: PostgresTarget,
@@ -122,29 +141,36 @@ impl Server {
 
     /// What the server has logged of one of its processes.
     pub(crate) fn log_of(&self, pid: i32) -> Vec<String> {
-        self.logged(&format!("[{pid} "))
+        let entries = self.log().into_iter().filter(|entry| entry.pid == pid);
+        entries.map(|entry| entry.text).collect()
     }
 
-    /// What the server has logged of a client, by its application name.
-    pub(crate) fn log_of_client(&self, name: &str) -> Vec<String> {
-        self.logged(&format!(" {name}] "))
-    }
-
-    /// The entries, each with its later lines, whose prefix holds the mark.
-    fn logged(&self, mark: &str) -> Vec<String> {
-        let output = docker(&["logs", &self.name]).unwrap();
-        let log = String::from_utf8_lossy(&output.stderr).into_owned();
-        let mut entries: Vec<(bool, String)> = Vec::new();
-        for line in log.lines() {
-            match (line.strip_prefix('\t'), entries.last_mut()) {
-                (Some(rest), Some((_, entry))) => *entry = format!("{entry}\n{rest}"),
-                _ => entries.push((line.find(mark).is_some_and(|at| at < 40), line.to_owned())),
+    /// Everything that the server has logged of its clients, each entry with its later lines.
+    pub(crate) fn log(&self) -> Vec<LogEntry> {
+        let mut entries: Vec<LogEntry> = Vec::new();
+        for line in self.whole_log().lines() {
+            match (LogEntry::parse(line), entries.last_mut()) {
+                (Some(entry), _) => entries.push(entry),
+                (None, Some(last)) => {
+                    last.text.push('\n');
+                    last.text.push_str(line.strip_prefix('\t').unwrap_or(line));
+                }
+                (None, None) => {}
             }
         }
-        let wanted = entries.into_iter().filter(|(wanted, _)| *wanted).map(|(_, entry)| entry);
-        wanted
-            .map(|entry| entry.split_once("] ").map_or(entry.clone(), |(_, text)| text.to_owned()))
-            .collect()
+        entries
+    }
+
+    /// The log up to now: a statement sent now is waited for, for the engine hears of it later.
+    fn whole_log(&self) -> String {
+        let now = format!("until here {}", started());
+        self.shell(&format!("psql -X -q -U postgres -c \"SELECT '{now}'\" postgres"), "");
+        let read = wait_for("the log to reach us", || {
+            let output = docker(&["logs", &self.name]).ok()?;
+            let log = String::from_utf8_lossy(&output.stderr).into_owned();
+            log.contains(&now).then_some(log)
+        });
+        read.unwrap()
     }
 
     /// Runs a shell command inside the server's container and gives what it wrote.
