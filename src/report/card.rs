@@ -10,8 +10,7 @@ use crate::verdict::model::{
 };
 
 /// The states in the order of a scorecard.
-const STATES: [Check; 5] =
-    [Check::System, Check::Schema, Check::Data, Check::Sequences, Check::Leftovers];
+const STATES: [Check; 5] = [Check::System, Check::Schema, Check::Data, Check::Sequences, Check::Leftovers];
 /// Explicit expectations.
 const FACTS: [Check; 4] = [Check::Http, Check::Sql, Check::Exec, Check::Log];
 
@@ -101,7 +100,8 @@ pub(super) fn rows(scenario: &ScenarioVerdict) -> Vec<Row> {
 /// What is not a pass: fails first, then by question; the same finding of several runs once.
 pub(super) fn problems(scenario: &ScenarioVerdict) -> Vec<Problem<'_>> {
     let mut problems: Vec<Problem<'_>> = Vec::new();
-    let of_runs = scenario.runs.iter().flat_map(|run| run.findings.iter().map(move |found| (Some(run), found)));
+    let of_runs =
+        scenario.runs.iter().flat_map(|run| run.findings.iter().map(move |found| (Some(run), found)));
     let all = scenario.findings.iter().map(|found| (None, found)).chain(of_runs);
     for (run, finding) in all.filter(|(_, found)| found.outcome != Outcome::Pass) {
         match problems.iter_mut().find(|known| known.finding == finding) {
@@ -210,7 +210,8 @@ fn fault(fault: &FaultVerdict) -> Row {
 
 fn rollback(scenario: &ScenarioVerdict) -> Row {
     let walked = walked(scenario);
-    let outcome = |run: &RunVerdict| worst(run, Check::Rollback).map_or(Outcome::Inconclusive, |found| found.outcome);
+    let outcome =
+        |run: &RunVerdict| worst(run, Check::Rollback).map_or(Outcome::Inconclusive, |found| found.outcome);
     let Some(shown) = walked.iter().max_by_key(|run| outcome(run)) else {
         return Row::new("rollback", titles(&scenario.rollback), "not run").of(Outcome::Inconclusive);
     };
@@ -257,7 +258,8 @@ fn state(scenario: &ScenarioVerdict, check: Check) -> Row {
         .filter_map(|run| worst(run, check).map(|finding| (run.kind, finding)))
         .collect();
     let Some((kind, finding)) = found.iter().max_by_key(|(_, finding)| finding.outcome) else {
-        let looked = walked(scenario).iter().any(|run| run.findings.iter().any(|found| STATES.contains(&found.check)));
+        let looked =
+            walked(scenario).iter().any(|run| run.findings.iter().any(|found| STATES.contains(&found.check)));
         return if looked {
             Row::new(check.word(), "not judged", "")
         } else {
@@ -316,7 +318,9 @@ fn idle(scenario: &ScenarioVerdict) -> Row {
     };
     match worst(run, Check::Unsound) {
         Some(found) if found.outcome == Outcome::Pass => Row::new("idle", "quiet", found.message.clone()),
-        Some(_) => Row::new("idle", "MOVES", "something moves by itself, see below").of(Outcome::Inconclusive),
+        Some(_) => {
+            Row::new("idle", "MOVES", "something moves by itself, see below").of(Outcome::Inconclusive)
+        }
         None => Row::new("idle", "unknown", "").of(Outcome::Inconclusive),
     }
 }
@@ -332,9 +336,7 @@ fn control(scenario: &ScenarioVerdict) -> Row {
     match found {
         Some(Outcome::Pass) => Row::new("control", "fails without it", exercised),
         Some(Outcome::Fail) => Row::new("control", "HOLDS WITHOUT IT", exercised).of(Outcome::Fail),
-        Some(Outcome::Inconclusive) | None => {
-            Row::new("control", "unknown", "").of(Outcome::Inconclusive)
-        }
+        Some(Outcome::Inconclusive) | None => Row::new("control", "unknown", "").of(Outcome::Inconclusive),
     }
 }
 
@@ -392,6 +394,7 @@ pub(super) fn ending(verdict: &Verdict) -> String {
     let verb = if back == 1 { "rolls" } else { "roll" };
     let met = scenarios.iter().filter(|scenario| scenario.met == Some(true)).count();
     let marked = scenarios.iter().any(|scenario| scenario.should.is_some() || scenario.required.is_some());
-    let said = if marked { format!("; {met} of {} as the drill says", scenarios.len()) } else { String::new() };
+    let said =
+        if marked { format!("; {met} of {} as the drill says", scenarios.len()) } else { String::new() };
     format!("{back} of {all} {verb} back{said}. It took {}.", time(verdict.took_ms))
 }

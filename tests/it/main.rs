@@ -10,6 +10,7 @@ mod postgres_leftovers;
 mod postgres_rows;
 mod postgres_schema;
 mod postgres_session;
+mod postgres_split;
 mod stage;
 mod support;
 mod tidy;
