@@ -2,6 +2,7 @@
 //! engine fails without one.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
+mod cleaning;
 mod commands;
 mod compose;
 mod drills;
