@@ -10,8 +10,7 @@ use crate::verdict::model::{
 };
 
 /// The states in the order of a scorecard.
-const STATES: [Check; 5] =
-    [Check::System, Check::Schema, Check::Data, Check::Sequences, Check::Leftovers];
+const STATES: [Check; 5] = [Check::System, Check::Schema, Check::Data, Check::Sequences, Check::Leftovers];
 /// Explicit expectations.
 const FACTS: [Check; 4] = [Check::Http, Check::Sql, Check::Exec, Check::Log];
 
@@ -83,6 +82,40 @@ pub(super) fn points(counts: Counts) -> String {
     format!("{} pass, {} fail, {} unknown of {all}", counts.pass, counts.fail, counts.unknown)
 }
 
+/// The share of points that passed: `17 of 19`.
+pub(super) fn share(counts: Counts) -> String {
+    format!("{} of {}", counts.pass, counts.all())
+}
+
+/// What a reader must know to weigh the verdict, and what is no finding and yet worth a line.
+pub(super) fn remarks(scenario: &ScenarioVerdict) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let no_effect = walked(scenario).iter().any(|run| run.effect == Some(false));
+    if no_effect {
+        remarks.push("the failure left nothing of the change: no evidence for level 2".to_owned());
+    }
+    let shown = walked(scenario).into_iter().flat_map(|run| &run.findings);
+    let told = shown.filter(|found| found.outcome == Outcome::Pass && STATES.contains(&found.check));
+    for line in told.flat_map(|found| &found.evidence) {
+        let line = format!("no finding: {}", line.trim());
+        if !remarks.contains(&line) {
+            remarks.push(line);
+        }
+    }
+    remarks.extend(not_exercised(scenario));
+    remarks.extend(scenario.remarks.iter().cloned());
+    remarks
+}
+
+/// Expectations that held in a control run that is well all the same.
+fn not_exercised(scenario: &ScenarioVerdict) -> Option<String> {
+    let control = worst(scenario.run(RunKind::Control)?, Check::Vacuous)?;
+    let held: Vec<&str> =
+        control.evidence.iter().filter_map(|line| line.strip_prefix("not exercised: ")).collect();
+    let told = control.outcome == Outcome::Pass && !held.is_empty();
+    told.then(|| format!("not exercised, they hold without the rollback too: {}", held.join("; ")))
+}
+
 /// Everything that was asked, one line each.
 pub(super) fn rows(scenario: &ScenarioVerdict) -> Vec<Row> {
     let mut rows = vec![change(scenario)];
@@ -93,15 +126,16 @@ pub(super) fn rows(scenario: &ScenarioVerdict) -> Vec<Row> {
     rows.extend(facts(scenario));
     rows.push(idle(scenario));
     rows.push(control(scenario));
-    let words = format!("{}; {}", level_words(scenario.level), points(scenario.counts));
-    rows.push(Row::new("level", format!("{} of 4", scenario.level), words));
+    rows.push(Row::new("level", format!("{} of 4", scenario.level), level_words(scenario.level)));
+    rows.push(Row::new("points", share(scenario.counts), points(scenario.counts)));
     rows
 }
 
 /// What is not a pass: fails first, then by question; the same finding of several runs once.
 pub(super) fn problems(scenario: &ScenarioVerdict) -> Vec<Problem<'_>> {
     let mut problems: Vec<Problem<'_>> = Vec::new();
-    let of_runs = scenario.runs.iter().flat_map(|run| run.findings.iter().map(move |found| (Some(run), found)));
+    let of_runs =
+        scenario.runs.iter().flat_map(|run| run.findings.iter().map(move |found| (Some(run), found)));
     let all = scenario.findings.iter().map(|found| (None, found)).chain(of_runs);
     for (run, finding) in all.filter(|(_, found)| found.outcome != Outcome::Pass) {
         match problems.iter_mut().find(|known| known.finding == finding) {
@@ -130,7 +164,7 @@ fn walked(scenario: &ScenarioVerdict) -> Vec<&RunVerdict> {
 
 fn change(scenario: &ScenarioVerdict) -> Row {
     let titles = titles(&scenario.change);
-    let row = |detail: String, outcome| Row::new("change", titles.clone(), detail).of(outcome);
+    let row = |value: String, outcome| Row::new("change", value, titles.clone()).of(outcome);
     match walked(scenario).last() {
         Some(run) if run.kind == RunKind::Interrupted => {
             let (words, outcome) = reached(run);
@@ -203,22 +237,27 @@ fn fault(fault: &FaultVerdict) -> Row {
     if fault.acted {
         Row::new("fault", value, fault.evidence.clone())
     } else {
-        let detail = format!("not seen to act: {}", fault.evidence);
+        let detail = format!("not seen to act in time: {}", fault.evidence);
         Row::new("fault", value, detail).of(Outcome::Inconclusive)
     }
 }
 
 fn rollback(scenario: &ScenarioVerdict) -> Row {
     let walked = walked(scenario);
-    let outcome = |run: &RunVerdict| worst(run, Check::Rollback).map_or(Outcome::Inconclusive, |found| found.outcome);
+    let outcome =
+        |run: &RunVerdict| worst(run, Check::Rollback).map_or(Outcome::Inconclusive, |found| found.outcome);
     let Some(shown) = walked.iter().max_by_key(|run| outcome(run)) else {
-        return Row::new("rollback", titles(&scenario.rollback), "not run").of(Outcome::Inconclusive);
+        return Row::new("rollback", "not run", titles(&scenario.rollback)).of(Outcome::Inconclusive);
     };
     let differ = walked.iter().any(|run| outcome(run) != outcome(shown));
-    let which = if differ { format!(", {} run", shown.kind.word()) } else { String::new() };
-    let allowed = format!("(allowed {}{which})", time(scenario.within_ms));
-    let detail = format!("{} {allowed}", ended(&shown.rollback, true));
-    Row::new("rollback", titles(&scenario.rollback), detail).of(outcome(shown))
+    let mut aside = vec![format!("allowed {}", time(scenario.within_ms))];
+    aside.extend(shown.recovered_ms.map(|ms| format!("all well after {}", time(ms))));
+    aside.extend(differ.then(|| format!("{} run", shown.kind.word())));
+    if outcome(shown) == Outcome::Pass && shown.rollback.result != OperationResult::Ok {
+        aside.extend(worst(shown, Check::Rollback).map(|found| found.message.clone()));
+    }
+    let detail = format!("{} ({})", titles(&scenario.rollback), aside.join(", "));
+    Row::new("rollback", ended(&shown.rollback, true), detail).of(outcome(shown))
 }
 
 /// The classes of the walked runs (S4).
@@ -257,7 +296,8 @@ fn state(scenario: &ScenarioVerdict, check: Check) -> Row {
         .filter_map(|run| worst(run, check).map(|finding| (run.kind, finding)))
         .collect();
     let Some((kind, finding)) = found.iter().max_by_key(|(_, finding)| finding.outcome) else {
-        let looked = walked(scenario).iter().any(|run| run.findings.iter().any(|found| STATES.contains(&found.check)));
+        let looked =
+            walked(scenario).iter().any(|run| run.findings.iter().any(|found| STATES.contains(&found.check)));
         return if looked {
             Row::new(check.word(), "not judged", "")
         } else {
@@ -316,7 +356,9 @@ fn idle(scenario: &ScenarioVerdict) -> Row {
     };
     match worst(run, Check::Unsound) {
         Some(found) if found.outcome == Outcome::Pass => Row::new("idle", "quiet", found.message.clone()),
-        Some(_) => Row::new("idle", "MOVES", "something moves by itself, see below").of(Outcome::Inconclusive),
+        Some(_) => {
+            Row::new("idle", "MOVES", "something moves by itself, see below").of(Outcome::Inconclusive)
+        }
         None => Row::new("idle", "unknown", "").of(Outcome::Inconclusive),
     }
 }
@@ -332,9 +374,7 @@ fn control(scenario: &ScenarioVerdict) -> Row {
     match found {
         Some(Outcome::Pass) => Row::new("control", "fails without it", exercised),
         Some(Outcome::Fail) => Row::new("control", "HOLDS WITHOUT IT", exercised).of(Outcome::Fail),
-        Some(Outcome::Inconclusive) | None => {
-            Row::new("control", "unknown", "").of(Outcome::Inconclusive)
-        }
+        Some(Outcome::Inconclusive) | None => Row::new("control", "unknown", "").of(Outcome::Inconclusive),
     }
 }
 
@@ -350,7 +390,10 @@ pub(super) fn evidence(problem: &Problem<'_>, limit: usize) -> Vec<String> {
         }
     }
     for (head, details) in groups.iter().take(2 * limit) {
-        lines.push((*head).clone());
+        // The message of a finding on one thing has said it.
+        if groups.len() > 1 || !problem.finding.message.ends_with(head.as_str()) {
+            lines.push((*head).clone());
+        }
         lines.extend(details.iter().take(limit).map(|line| (*line).clone()));
         let shown = details.len().min(limit) as u64;
         let rows = rows_of(problem, head);
@@ -384,14 +427,18 @@ pub(super) fn stopped(verdict: &Verdict) -> Vec<String> {
     signal.into_iter().chain(cut).collect()
 }
 
-/// The sum: `1 of 2 scenarios rolls back, 2 of 2 end as the drill says.`
+/// The sum: `1 of 2 scenarios roll back, all as the drill says.`
 pub(super) fn ending(verdict: &Verdict) -> String {
     let scenarios = &verdict.scenarios;
-    let all = counted(scenarios.len(), "scenario");
     let back = scenarios.iter().filter(|scenario| scenario.outcome == Outcome::Pass).count();
-    let verb = if back == 1 { "rolls" } else { "roll" };
+    let verb = if scenarios.len() == 1 { "rolls" } else { "roll" };
+    let all = counted(scenarios.len(), "scenario");
     let met = scenarios.iter().filter(|scenario| scenario.met == Some(true)).count();
     let marked = scenarios.iter().any(|scenario| scenario.should.is_some() || scenario.required.is_some());
-    let said = if marked { format!("; {met} of {} as the drill says", scenarios.len()) } else { String::new() };
+    let said = match scenarios.len() {
+        _ if !marked => String::new(),
+        all if met == all => ", all as the drill says".to_owned(),
+        all => format!(", {met} of {all} as the drill says"),
+    };
     format!("{back} of {all} {verb} back{said}. It took {}.", time(verdict.took_ms))
 }

@@ -21,11 +21,7 @@ pub fn text(verdict: &Verdict, shown: &dyn Fn(&str) -> Option<String>) -> String
     page
 }
 
-fn render(
-    verdict: &Verdict,
-    shown: &dyn Fn(&str) -> Option<String>,
-    page: &mut String,
-) -> fmt::Result {
+fn render(verdict: &Verdict, shown: &dyn Fn(&str) -> Option<String>, page: &mut String) -> fmt::Result {
     writeln!(page, "## {}: {}\n", escape(&verdict.drill), verdict.outcome.word().to_uppercase())?;
     for line in card::stopped(verdict) {
         writeln!(page, "**{}**\n", escape(&line))?;
@@ -46,7 +42,10 @@ fn render(
         }
     }
     if left_out > 0 {
-        writeln!(page, "\nThe details of {left_out} scenarios are in scorecard.json: there is no room here.")?;
+        writeln!(
+            page,
+            "\nThe details of {left_out} scenarios are in scorecard.json: there is no room here."
+        )?;
     }
     Ok(())
 }
@@ -91,8 +90,8 @@ fn details(
     for problem in card::problems(scenario) {
         finding(&problem, shown, page)?;
     }
-    for remark in &scenario.remarks {
-        writeln!(page, "- {}", escape(remark))?;
+    for remark in card::remarks(scenario) {
+        writeln!(page, "- {}", escape(&remark))?;
     }
     writeln!(page, "\n</details>\n")
 }
@@ -101,11 +100,7 @@ fn bold(value: &str) -> String {
     format!("<b>{}</b>", escape(value))
 }
 
-fn finding(
-    problem: &Problem<'_>,
-    shown: &dyn Fn(&str) -> Option<String>,
-    page: &mut String,
-) -> fmt::Result {
+fn finding(problem: &Problem<'_>, shown: &dyn Fn(&str) -> Option<String>, page: &mut String) -> fmt::Result {
     let found = problem.finding;
     let word = found.outcome.word();
     writeln!(page, "<details><summary>{word}: {}</summary>\n", html(&found.message))?;

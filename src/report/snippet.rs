@@ -59,7 +59,12 @@ fn trimmed(rest: &[char]) -> usize {
 fn cut(line: &[char], start: usize, meant: usize, width: usize, number: usize) -> Snippet {
     let width = width.max(8);
     if trimmed(line) <= width {
-        return Snippet { number, line: line.iter().collect::<String>().trim_end().to_owned(), start, length: meant };
+        return Snippet {
+            number,
+            line: line.iter().collect::<String>().trim_end().to_owned(),
+            start,
+            length: meant,
+        };
     }
     let from = if start + meant <= width - 1 { 0 } else { start.saturating_sub(2) };
     let room = width - 1 - usize::from(from > 0);
@@ -92,7 +97,10 @@ mod tests {
 
     #[test]
     fn a_key_and_its_value_are_underlined_without_the_comment() {
-        assert_eq!(drawn("a: 1\n  data: as_before # why\n", 2, 3, 60).unwrap(), "  data: as_before # why\n  ^^^^^^^^^^^^^^^");
+        assert_eq!(
+            drawn("a: 1\n  data: as_before # why\n", 2, 3, 60).unwrap(),
+            "  data: as_before # why\n  ^^^^^^^^^^^^^^^"
+        );
     }
 
     #[test]
