@@ -82,6 +82,40 @@ pub(super) fn points(counts: Counts) -> String {
     format!("{} pass, {} fail, {} unknown of {all}", counts.pass, counts.fail, counts.unknown)
 }
 
+/// The share of points that passed: `17 of 19`.
+pub(super) fn share(counts: Counts) -> String {
+    format!("{} of {}", counts.pass, counts.all())
+}
+
+/// What a reader must know to weigh the verdict, and what is no finding and yet worth a line.
+pub(super) fn remarks(scenario: &ScenarioVerdict) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let no_effect = walked(scenario).iter().any(|run| run.effect == Some(false));
+    if no_effect {
+        remarks.push("the failure left nothing of the change: no evidence for level 2".to_owned());
+    }
+    let shown = walked(scenario).into_iter().flat_map(|run| &run.findings);
+    let told = shown.filter(|found| found.outcome == Outcome::Pass && STATES.contains(&found.check));
+    for line in told.flat_map(|found| &found.evidence) {
+        let line = format!("no finding: {}", line.trim());
+        if !remarks.contains(&line) {
+            remarks.push(line);
+        }
+    }
+    remarks.extend(not_exercised(scenario));
+    remarks.extend(scenario.remarks.iter().cloned());
+    remarks
+}
+
+/// Expectations that held in a control run that is well all the same.
+fn not_exercised(scenario: &ScenarioVerdict) -> Option<String> {
+    let control = worst(scenario.run(RunKind::Control)?, Check::Vacuous)?;
+    let held: Vec<&str> =
+        control.evidence.iter().filter_map(|line| line.strip_prefix("not exercised: ")).collect();
+    let told = control.outcome == Outcome::Pass && !held.is_empty();
+    told.then(|| format!("not exercised, they hold without the rollback too: {}", held.join("; ")))
+}
+
 /// Everything that was asked, one line each.
 pub(super) fn rows(scenario: &ScenarioVerdict) -> Vec<Row> {
     let mut rows = vec![change(scenario)];
@@ -92,8 +126,8 @@ pub(super) fn rows(scenario: &ScenarioVerdict) -> Vec<Row> {
     rows.extend(facts(scenario));
     rows.push(idle(scenario));
     rows.push(control(scenario));
-    let words = format!("{}; {}", level_words(scenario.level), points(scenario.counts));
-    rows.push(Row::new("level", format!("{} of 4", scenario.level), words));
+    rows.push(Row::new("level", format!("{} of 4", scenario.level), level_words(scenario.level)));
+    rows.push(Row::new("points", share(scenario.counts), points(scenario.counts)));
     rows
 }
 
@@ -130,7 +164,7 @@ fn walked(scenario: &ScenarioVerdict) -> Vec<&RunVerdict> {
 
 fn change(scenario: &ScenarioVerdict) -> Row {
     let titles = titles(&scenario.change);
-    let row = |detail: String, outcome| Row::new("change", titles.clone(), detail).of(outcome);
+    let row = |value: String, outcome| Row::new("change", value, titles.clone()).of(outcome);
     match walked(scenario).last() {
         Some(run) if run.kind == RunKind::Interrupted => {
             let (words, outcome) = reached(run);
@@ -203,7 +237,7 @@ fn fault(fault: &FaultVerdict) -> Row {
     if fault.acted {
         Row::new("fault", value, fault.evidence.clone())
     } else {
-        let detail = format!("not seen to act: {}", fault.evidence);
+        let detail = format!("not seen to act in time: {}", fault.evidence);
         Row::new("fault", value, detail).of(Outcome::Inconclusive)
     }
 }
@@ -213,13 +247,17 @@ fn rollback(scenario: &ScenarioVerdict) -> Row {
     let outcome =
         |run: &RunVerdict| worst(run, Check::Rollback).map_or(Outcome::Inconclusive, |found| found.outcome);
     let Some(shown) = walked.iter().max_by_key(|run| outcome(run)) else {
-        return Row::new("rollback", titles(&scenario.rollback), "not run").of(Outcome::Inconclusive);
+        return Row::new("rollback", "not run", titles(&scenario.rollback)).of(Outcome::Inconclusive);
     };
     let differ = walked.iter().any(|run| outcome(run) != outcome(shown));
-    let which = if differ { format!(", {} run", shown.kind.word()) } else { String::new() };
-    let allowed = format!("(allowed {}{which})", time(scenario.within_ms));
-    let detail = format!("{} {allowed}", ended(&shown.rollback, true));
-    Row::new("rollback", titles(&scenario.rollback), detail).of(outcome(shown))
+    let mut aside = vec![format!("allowed {}", time(scenario.within_ms))];
+    aside.extend(shown.recovered_ms.map(|ms| format!("all well after {}", time(ms))));
+    aside.extend(differ.then(|| format!("{} run", shown.kind.word())));
+    if outcome(shown) == Outcome::Pass && shown.rollback.result != OperationResult::Ok {
+        aside.extend(worst(shown, Check::Rollback).map(|found| found.message.clone()));
+    }
+    let detail = format!("{} ({})", titles(&scenario.rollback), aside.join(", "));
+    Row::new("rollback", ended(&shown.rollback, true), detail).of(outcome(shown))
 }
 
 /// The classes of the walked runs (S4).
@@ -352,7 +390,10 @@ pub(super) fn evidence(problem: &Problem<'_>, limit: usize) -> Vec<String> {
         }
     }
     for (head, details) in groups.iter().take(2 * limit) {
-        lines.push((*head).clone());
+        // The message of a finding on one thing has said it.
+        if groups.len() > 1 || !problem.finding.message.ends_with(head.as_str()) {
+            lines.push((*head).clone());
+        }
         lines.extend(details.iter().take(limit).map(|line| (*line).clone()));
         let shown = details.len().min(limit) as u64;
         let rows = rows_of(problem, head);
@@ -386,15 +427,18 @@ pub(super) fn stopped(verdict: &Verdict) -> Vec<String> {
     signal.into_iter().chain(cut).collect()
 }
 
-/// The sum: `1 of 2 scenarios rolls back, 2 of 2 end as the drill says.`
+/// The sum: `1 of 2 scenarios roll back, all as the drill says.`
 pub(super) fn ending(verdict: &Verdict) -> String {
     let scenarios = &verdict.scenarios;
-    let all = counted(scenarios.len(), "scenario");
     let back = scenarios.iter().filter(|scenario| scenario.outcome == Outcome::Pass).count();
-    let verb = if back == 1 { "rolls" } else { "roll" };
+    let verb = if scenarios.len() == 1 { "rolls" } else { "roll" };
+    let all = counted(scenarios.len(), "scenario");
     let met = scenarios.iter().filter(|scenario| scenario.met == Some(true)).count();
     let marked = scenarios.iter().any(|scenario| scenario.should.is_some() || scenario.required.is_some());
-    let said =
-        if marked { format!("; {met} of {} as the drill says", scenarios.len()) } else { String::new() };
+    let said = match scenarios.len() {
+        _ if !marked => String::new(),
+        all if met == all => ", all as the drill says".to_owned(),
+        all => format!(", {met} of {all} as the drill says"),
+    };
     format!("{back} of {all} {verb} back{said}. It took {}.", time(verdict.took_ms))
 }

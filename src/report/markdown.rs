@@ -90,8 +90,8 @@ fn details(
     for problem in card::problems(scenario) {
         finding(&problem, shown, page)?;
     }
-    for remark in &scenario.remarks {
-        writeln!(page, "- {}", escape(remark))?;
+    for remark in card::remarks(scenario) {
+        writeln!(page, "- {}", escape(&remark))?;
     }
     writeln!(page, "\n</details>\n")
 }

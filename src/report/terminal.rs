@@ -127,11 +127,11 @@ fn asked(
 }
 
 fn remarks(scenario: &ScenarioVerdict, style: Style, out: &mut impl Write) -> fmt::Result {
-    if scenario.remarks.is_empty() {
-        return Ok(());
+    let remarks = card::remarks(scenario);
+    if !remarks.is_empty() {
+        writeln!(out)?;
     }
-    writeln!(out)?;
-    scenario.remarks.iter().try_for_each(|remark| lines(block(" · ", remark, style), out))
+    remarks.iter().try_for_each(|remark| lines(block(" · ", remark, style), out))
 }
 
 /// One line per scenario.
@@ -148,7 +148,7 @@ fn summary(verdict: &Verdict, style: Style, out: &mut impl Write) -> fmt::Result
             vec![
                 Field::plain(&scenario.path),
                 Field::of(&card::headline(scenario), asked),
-                Field::plain(&card::points(scenario.counts)),
+                Field::plain(&format!("{} points", card::share(scenario.counts))),
             ]
         })
         .collect();
@@ -161,7 +161,7 @@ fn ending(verdict: &Verdict, folder: &str, style: Style, out: &mut impl Write) -
     }
     let word = paint(&verdict.outcome.word().to_uppercase(), verdict.outcome, style);
     lines(block(" ", &card::ending(verdict), style), out)?;
-    writeln!(out, " {}: {word}", text::one_line(&verdict.drill))?;
+    writeln!(out, " verdict: {word} ({})", text::one_line(&verdict.drill))?;
     lines(block(" reports: ", folder, style), out)?;
     for kept in &verdict.kept {
         lines(block(" left standing: ", kept, style), out)?;

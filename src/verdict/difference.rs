@@ -8,7 +8,8 @@ use crate::plan::Plan;
 use crate::plan::model::{Covers, Exception, Reference, StateKind};
 use crate::stage::ServiceState;
 use crate::state::compare::{
-    LeftoverChange, LeftoverDifference, SequenceChange, StoreDifferences, TableDifference, compare,
+    LeftoverChange, LeftoverDifference, SequenceChange, StoreDifferences, TableChange, TableDifference,
+    compare,
 };
 use crate::state::rows::{Cell, RowChange, RowDifference};
 
@@ -259,7 +260,13 @@ fn table(
     let mut lost_values = false;
     if let Some(rows) = kept {
         if rows.not_kept.is_none() {
-            message = format!("{message} ({})", counted(rows));
+            message = match one.rows_after.filter(|_| only_changed(rows)) {
+                Some(all) if columns.is_empty() => format!("{} of {all} rows changed", rows.counts.changed),
+                Some(all) if matches!(one.change, TableChange::Rows) => {
+                    format!("{} of {all} rows changed: {}", rows.counts.changed, columns.join(", "))
+                }
+                _ => format!("{message} ({})", counted(rows)),
+            };
         }
         evidence.extend(rows.not_kept.iter().cloned());
         evidence.extend(rows.examples.iter().take(EXAMPLES).map(example));
@@ -281,6 +288,10 @@ fn table(
         covered_by: covering.filter(|_| one.excepted),
         ..Difference::new(names, message)
     }
+}
+
+fn only_changed(rows: &RowsDiffer) -> bool {
+    rows.counts.changed > 0 && rows.counts.missing + rows.counts.extra == 0
 }
 
 fn counted(rows: &RowsDiffer) -> String {

@@ -93,25 +93,37 @@ fn judged(kind: StateKind, words: &str, found: &[Difference], after: &State) -> 
         [] => String::new(),
     };
     let next = next(kind, &wrong);
-    let brief = wrong.first().map_or_else(String::new, |one| format!("{}: {}", one.subject, one.message));
-    let more = if wrong.len() > 1 { format!(", and {} more", wrong.len() - 1) } else { String::new() };
-    Finding::new(check, Outcome::Fail, message).seen(lines(&wrong)).brief(brief + &more).next(next)
+    Finding::new(check, Outcome::Fail, message).seen(lines(&wrong)).brief(brief(&wrong)).next(next)
+}
+
+/// The first difference in a few words, and how many there are beside it.
+fn brief(wrong: &[&Difference]) -> String {
+    let first = wrong.first().map_or_else(String::new, |one| format!("{}: {}", one.subject, one.message));
+    if wrong.len() > 1 { format!("{first}, and {} more", wrong.len() - 1) } else { first }
 }
 
 /// How much was compared, so that a pass says what it is made of.
 fn breadth(kind: StateKind, after: &State) -> Option<String> {
     let stores = after.databases.values();
     Some(match kind {
-        StateKind::System => format!("{} services", after.system.len()),
-        StateKind::Schema => format!("{} objects", stores.map(|store| store.schema.len()).sum::<usize>()),
+        StateKind::System => counted(after.system.len(), "service"),
+        StateKind::Schema => counted(stores.map(|store| store.schema.len()).sum(), "object"),
         StateKind::Data => {
             let tables: usize = after.databases.values().map(|store| store.tables.len()).sum();
             let rows: u64 = stores.map(crate::state::model::StoreCapture::rows).sum();
-            format!("{tables} tables, {rows} rows")
+            format!(
+                "{}, {}",
+                counted(tables, "table"),
+                counted(usize::try_from(rows).unwrap_or(usize::MAX), "row")
+            )
         }
-        StateKind::Sequences => format!("{}", stores.map(|store| store.sequences.len()).sum::<usize>()),
+        StateKind::Sequences => counted(stores.map(|store| store.sequences.len()).sum(), "sequence"),
         StateKind::Leftovers => return None,
     })
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn next(kind: StateKind, wrong: &[&Difference]) -> &'static str {
