@@ -8,7 +8,7 @@ mod writer;
 pub use codec::{BrokenChain, Journal, read};
 pub use event::{Event, Record};
 pub use redact::Redactor;
-pub use writer::{JournalError, Writer};
+pub use writer::{JournalError, Listener, Writer};
 
 /// The journal's file in a report directory.
 pub const FILE: &str = "journal.jsonl";

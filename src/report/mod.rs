@@ -1,7 +1,14 @@
-//! Reports: a verdict and a writer. Pure.
+//! Reports: a verdict and a writer. Pure; nothing here reads or writes a file.
 
+mod card;
+pub mod json;
+pub mod junit;
+mod layout;
+pub mod markdown;
 pub mod schemas;
+mod snippet;
 pub mod terminal;
+pub mod text;
 
 use crate::verdict::Verdict;
 
@@ -14,7 +21,12 @@ pub struct Style {
     pub width: usize,
 }
 
-/// The report files of a drill: name and text.
-pub fn files(_verdict: &Verdict, _shown: &dyn Fn(&str) -> Option<String>) -> Vec<(&'static str, String)> {
-    Vec::new()
+/// The report files of a drill: name and text. `shown` gives the text of a file by the name under
+/// which it is shown.
+pub fn files(verdict: &Verdict, shown: &dyn Fn(&str) -> Option<String>) -> Vec<(&'static str, String)> {
+    vec![
+        ("scorecard.json", json::text(verdict)),
+        ("junit.xml", junit::text(verdict)),
+        ("report.md", markdown::text(verdict, shown)),
+    ]
 }

@@ -1,61 +1,179 @@
-//! The scorecard for people.
+//! The scorecard for people: what happened, what came back, what did not, the evidence, the line
+//! that asked for it, and the next step.
 
 use std::fmt::{self, Write};
 
-use super::Style;
+use super::card::{self, Problem};
+use super::layout::{Field, block, columns, paint};
+use super::snippet::snippet;
+use super::{Style, text};
+use crate::outcome::{Check, Outcome};
 use crate::verdict::Verdict;
+use crate::verdict::model::ScenarioVerdict;
 
-/// Renders the scorecard.
+/// How many lines of evidence of one thing are shown; the rest is in the files.
+const EVIDENCE: usize = 5;
+
+/// Renders the scorecard. `shown` gives the text of a file by the name under which it is shown;
+/// `folder` is where the reports are.
 ///
 /// # Errors
 /// Those of the writer.
 pub fn render(
     verdict: &Verdict,
-    _shown: &dyn Fn(&str) -> Option<String>,
+    shown: &dyn Fn(&str) -> Option<String>,
     folder: &str,
-    _style: Style,
+    style: Style,
     out: &mut impl Write,
 ) -> fmt::Result {
     for scenario in &verdict.scenarios {
-        writeln!(
-            out,
-            "{} {} level {} met {:?}",
-            scenario.path,
-            scenario.outcome.word(),
-            scenario.level,
-            scenario.met
-        )?;
-        for finding in &scenario.findings {
-            writeln!(
-                out,
-                "  - {} {}: {} {:?}",
-                finding.check.word(),
-                finding.outcome.word(),
-                finding.message,
-                finding.evidence
-            )?;
+        writeln!(out)?;
+        head(scenario, style, out)?;
+        card(scenario, style, out)?;
+        for problem in card::problems(scenario) {
+            writeln!(out)?;
+            finding(&problem, shown, style, out)?;
         }
-        for run in &scenario.runs {
-            writeln!(
-                out,
-                "  {} {} {:?} {:?} took {} ms",
-                run.kind.word(),
-                run.outcome.word(),
-                run.class,
-                run.effect,
-                run.took_ms
-            )?;
-            for finding in &run.findings {
-                writeln!(
-                    out,
-                    "    {} {}: {} {:#?}",
-                    finding.check.word(),
-                    finding.outcome.word(),
-                    finding.message,
-                    finding.evidence
-                )?;
-            }
+        remarks(scenario, style, out)?;
+    }
+    writeln!(out)?;
+    if verdict.scenarios.len() > 1 {
+        summary(verdict, style, out)?;
+        writeln!(out)?;
+    }
+    ending(verdict, folder, style, out)
+}
+
+fn lines(lines: Vec<String>, out: &mut impl Write) -> fmt::Result {
+    lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+}
+
+/// The path on the left, the verdict on the right; below each other where both do not fit.
+fn head(scenario: &ScenarioVerdict, style: Style, out: &mut impl Write) -> fmt::Result {
+    let (path, headline) = (text::one_line(&scenario.path), card::headline(scenario));
+    let taken = path.chars().count() + headline.chars().count() + 2;
+    let met = if scenario.should.is_some() { scenario.met } else { None };
+    let outcome = if met == Some(true) { Outcome::Pass } else { scenario.outcome };
+    let painted = paint(&headline, outcome, style);
+    match style.width.checked_sub(taken + 2) {
+        Some(gap) => writeln!(out, " {path}  {}{painted}", " ".repeat(gap))?,
+        None => {
+            lines(block(" ", &path, style), out)?;
+            writeln!(out, " {painted}")?;
         }
     }
-    writeln!(out, "reports: {folder}")
+    if !scenario.summary.is_empty() {
+        lines(block(" ", &scenario.summary, style), out)?;
+    }
+    writeln!(out, " {}", "─".repeat(style.width - 2))
+}
+
+fn card(scenario: &ScenarioVerdict, style: Style, out: &mut impl Write) -> fmt::Result {
+    let rows: Vec<Vec<Field>> = card::rows(scenario)
+        .iter()
+        .map(|row| {
+            vec![Field::plain(&row.label), Field::of(&row.value, row.outcome), Field::plain(&row.detail)]
+        })
+        .collect();
+    lines(columns(&rows, style), out)
+}
+
+fn finding(
+    problem: &Problem<'_>,
+    shown: &dyn Fn(&str) -> Option<String>,
+    style: Style,
+    out: &mut impl Write,
+) -> fmt::Result {
+    let found = problem.finding;
+    let mark = if found.outcome == Outcome::Fail { "×" } else { "?" };
+    let message = block(&format!(" {mark} "), &found.message, style);
+    for (position, line) in message.iter().enumerate() {
+        match position {
+            0 => writeln!(out, "{}", line.replacen(mark, &paint(mark, found.outcome, style), 1))?,
+            _ => writeln!(out, "{line}")?,
+        }
+    }
+    if !problem.runs.is_empty() {
+        lines(block("   ", &card::in_runs(&problem.runs()), style), out)?;
+    }
+    asked(problem, shown, style, out)?;
+    // Exceptions are there to be copied: every line, and none broken.
+    if found.check == Check::Unsound {
+        found.evidence.iter().try_for_each(|line| writeln!(out, "     {}", text::one_line(line)))?;
+    } else {
+        for line in card::evidence(problem, EVIDENCE) {
+            lines(block("     ", &line, style), out)?;
+        }
+    }
+    match &found.next {
+        Some(next) => lines(block("   next: ", next, style), out),
+        None => Ok(()),
+    }
+}
+
+/// The line of the scenario that asked, underlined where its text can still be had.
+fn asked(
+    problem: &Problem<'_>,
+    shown: &dyn Fn(&str) -> Option<String>,
+    style: Style,
+    out: &mut impl Write,
+) -> fmt::Result {
+    let Some(place) = &problem.finding.at else { return Ok(()) };
+    lines(block("   ", &place.to_string(), style), out)?;
+    let Some(asked) = snippet(place, shown, style.width.saturating_sub(12)) else { return Ok(()) };
+    let under = format!("{}{}", " ".repeat(asked.start), "^".repeat(asked.length));
+    writeln!(out, "   {:>5} | {}", asked.number, asked.line)?;
+    writeln!(out, "         | {}", paint(&under, problem.finding.outcome, style))
+}
+
+fn remarks(scenario: &ScenarioVerdict, style: Style, out: &mut impl Write) -> fmt::Result {
+    let remarks = card::remarks(scenario);
+    if !remarks.is_empty() {
+        writeln!(out)?;
+    }
+    remarks.iter().try_for_each(|remark| lines(block(" · ", remark, style), out))
+}
+
+/// One line per scenario.
+fn summary(verdict: &Verdict, style: Style, out: &mut impl Write) -> fmt::Result {
+    let rows: Vec<Vec<Field>> = verdict
+        .scenarios
+        .iter()
+        .map(|scenario| {
+            let asked = match scenario.met {
+                Some(true) => Outcome::Pass,
+                Some(false) => Outcome::Fail,
+                None => Outcome::Inconclusive,
+            };
+            vec![
+                Field::plain(&scenario.path),
+                Field::of(&card::headline(scenario), asked),
+                Field::plain(&format!("{} points", card::share(scenario.counts))),
+            ]
+        })
+        .collect();
+    lines(columns(&rows, style), out)
+}
+
+fn ending(verdict: &Verdict, folder: &str, style: Style, out: &mut impl Write) -> fmt::Result {
+    for line in card::stopped(verdict) {
+        lines(block(" ? ", &line, style), out)?;
+    }
+    let word = paint(&verdict.outcome.word().to_uppercase(), verdict.outcome, style);
+    lines(block(" ", &card::ending(verdict), style), out)?;
+    writeln!(out, " verdict: {word} ({})", text::one_line(&verdict.drill))?;
+    lines(block(" reports: ", folder, style), out)?;
+    for kept in &verdict.kept {
+        lines(block(" left standing: ", kept, style), out)?;
+    }
+    if !verdict.kept.is_empty() {
+        writeln!(out, " remove with: backout clean --kept")?;
+    }
+    for left in &verdict.left {
+        lines(block(" × could not be removed: ", left, style), out)?;
+    }
+    if !verdict.left.is_empty() {
+        writeln!(out, " try again with: backout clean")?;
+    }
+    Ok(())
 }

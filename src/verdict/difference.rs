@@ -8,7 +8,8 @@ use crate::plan::Plan;
 use crate::plan::model::{Covers, Exception, Reference, StateKind};
 use crate::stage::ServiceState;
 use crate::state::compare::{
-    LeftoverChange, LeftoverDifference, SequenceChange, StoreDifferences, TableDifference, compare,
+    LeftoverChange, LeftoverDifference, SequenceChange, StoreDifferences, TableChange, TableDifference,
+    compare,
 };
 use crate::state::rows::{Cell, RowChange, RowDifference};
 
@@ -20,7 +21,6 @@ const COLUMNS: usize = 6;
 /// Something that is not the same.
 #[derive(Debug, Clone)]
 pub(super) struct Difference {
-    pub(super) kind: StateKind,
     /// What, in the reader's terms: `public.orders`, `service api`.
     pub(super) subject: String,
     /// How, in one line.
@@ -47,14 +47,14 @@ enum Names {
 }
 
 impl Difference {
-    fn new(kind: StateKind, names: Names, message: impl Into<String>) -> Self {
+    fn new(names: Names, message: impl Into<String>) -> Self {
         let subject = match &names {
             Names::Service(name) => format!("service {name}"),
             Names::Sequence(name) => format!("sequence {name}"),
             Names::Object(name) | Names::Leftover(name) | Names::Table(name, _) => name.clone(),
         };
         let (evidence, message) = (Vec::new(), message.into());
-        Self { kind, subject, message, evidence, counts: true, covered_by: None, lost_values: false, names }
+        Self { subject, message, evidence, counts: true, covered_by: None, lost_values: false, names }
     }
 
     fn covered(mut self, exceptions: &[Exception]) -> Self {
@@ -154,7 +154,7 @@ fn system(
         if let [first, rest @ ..] = &changes[..] {
             let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
             let names = Names::Service(name.clone());
-            let mut difference = Difference::new(StateKind::System, names, format!("{first}{more}"));
+            let mut difference = Difference::new(names, format!("{first}{more}"));
             difference.evidence = if rest.is_empty() { Vec::new() } else { changes };
             found.push(difference);
         }
@@ -203,7 +203,7 @@ fn strays(before: &State, after: &State) -> Vec<Difference> {
     let came = after.strays.iter().filter(|stray| !before.strays.contains(stray));
     came.map(|stray| {
         let name = format!("{} {}", word(stray.kind), stray.name);
-        Difference::new(StateKind::Leftovers, Names::Leftover(name), "was not there before")
+        Difference::new(Names::Leftover(name), "was not there before")
     })
     .collect()
 }
@@ -232,7 +232,7 @@ fn schema(differ: &StoreDifferences) -> Vec<Difference> {
                 changes.collect::<Vec<_>>().join(", ")
             }
         };
-        Difference::new(StateKind::Schema, Names::Object(name), message)
+        Difference::new(Names::Object(name), message)
     });
     found.collect()
 }
@@ -260,7 +260,13 @@ fn table(
     let mut lost_values = false;
     if let Some(rows) = kept {
         if rows.not_kept.is_none() {
-            message = format!("{message} ({})", counted(rows));
+            message = match one.rows_after.filter(|_| only_changed(rows)) {
+                Some(all) if columns.is_empty() => format!("{} of {all} rows changed", rows.counts.changed),
+                Some(all) if matches!(one.change, TableChange::Rows) => {
+                    format!("{} of {all} rows changed: {}", rows.counts.changed, columns.join(", "))
+                }
+                _ => format!("{message} ({})", counted(rows)),
+            };
         }
         evidence.extend(rows.not_kept.iter().cloned());
         evidence.extend(rows.examples.iter().take(EXAMPLES).map(example));
@@ -280,8 +286,12 @@ fn table(
         evidence,
         lost_values,
         covered_by: covering.filter(|_| one.excepted),
-        ..Difference::new(StateKind::Data, names, message)
+        ..Difference::new(names, message)
     }
+}
+
+fn only_changed(rows: &RowsDiffer) -> bool {
+    rows.counts.changed > 0 && rows.counts.missing + rows.counts.extra == 0
 }
 
 fn counted(rows: &RowsDiffer) -> String {
@@ -347,7 +357,7 @@ fn sequences(differ: &StoreDifferences, exact: bool) -> Vec<Difference> {
         let message = one.summary().replacen(&named, "", 1);
         let ahead = matches!(one.change, SequenceChange::Ahead { .. });
         let names = Names::Sequence(one.sequence.clone());
-        Difference { counts: exact || !ahead, ..Difference::new(StateKind::Sequences, names, message) }
+        Difference { counts: exact || !ahead, ..Difference::new(names, message) }
     });
     found.collect()
 }
@@ -357,7 +367,7 @@ fn leftovers(differ: &StoreDifferences) -> Vec<Difference> {
         let name = one.leftover.to_string();
         let message = one.summary().replacen(&name, "", 1);
         let message = message.trim_start_matches([':', ' ']).to_owned();
-        let mut difference = Difference::new(StateKind::Leftovers, Names::Leftover(name), message);
+        let mut difference = Difference::new(Names::Leftover(name), message);
         difference.counts = !went_by_itself(one);
         difference.evidence.clone_from(&one.seen);
         difference

@@ -59,6 +59,12 @@ pub struct ScenarioVerdict {
     pub counts: Counts,
     /// Explicit and state expectations that the control run exercised, of how many.
     pub exercised: Option<(usize, usize)>,
+    /// What the steps of the change do, in a few words each.
+    pub change: Vec<String>,
+    /// What the steps of the rollback do, in a few words each.
+    pub rollback: Vec<String>,
+    /// How long the rollback may take, in milliseconds.
+    pub within_ms: u64,
     /// The runs: idle, control, finished, interrupted.
     pub runs: Vec<RunVerdict>,
     /// Findings on the scenario as a whole.
@@ -278,6 +284,8 @@ pub struct Finding {
     pub outcome: Outcome,
     /// The answer in one line: a lowercase fragment without a final stop.
     pub message: String,
+    /// What the answer is made of, in a few words beside its name: `41 objects`.
+    pub brief: Option<String>,
     /// What was seen.
     pub evidence: Vec<String>,
     /// The line of the scenario that asked.
@@ -289,7 +297,15 @@ pub struct Finding {
 impl Finding {
     /// An answer.
     pub fn new(check: Check, outcome: Outcome, message: impl Into<String>) -> Self {
-        Self { check, outcome, message: message.into(), evidence: Vec::new(), at: None, next: None }
+        let (message, evidence) = (message.into(), Vec::new());
+        Self { check, outcome, message, brief: None, evidence, at: None, next: None }
+    }
+
+    /// Says in a few words what the answer is made of.
+    #[must_use]
+    pub fn brief(mut self, brief: impl Into<String>) -> Self {
+        self.brief = Some(brief.into());
+        self
     }
 
     /// Points at the line that asked.

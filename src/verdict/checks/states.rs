@@ -71,8 +71,13 @@ fn judged(kind: StateKind, words: &str, found: &[Difference], after: &State) -> 
     };
     if wrong.is_empty() {
         let shown: Vec<&Difference> = found.iter().collect();
-        let message = format!("{} {words}{}", kind.word(), breadth(kind, after));
-        return Finding::new(check, Outcome::Pass, message).seen(lines(&shown));
+        let breadth = breadth(kind, after);
+        let message = match &breadth {
+            Some(breadth) => format!("{} {words}, {breadth}", kind.word()),
+            None => format!("{} {words}", kind.word()),
+        };
+        let finding = Finding::new(check, Outcome::Pass, message).seen(lines(&shown));
+        return breadth.into_iter().fold(finding, Finding::brief);
     }
     let message = match &wrong[..] {
         [one] => format!("{} is not {words}: {}: {}", kind.word(), one.subject, one.message),
@@ -88,23 +93,37 @@ fn judged(kind: StateKind, words: &str, found: &[Difference], after: &State) -> 
         [] => String::new(),
     };
     let next = next(kind, &wrong);
-    Finding::new(check, Outcome::Fail, message).seen(lines(&wrong)).next(next)
+    Finding::new(check, Outcome::Fail, message).seen(lines(&wrong)).brief(brief(&wrong)).next(next)
+}
+
+/// The first difference in a few words, and how many there are beside it.
+fn brief(wrong: &[&Difference]) -> String {
+    let first = wrong.first().map_or_else(String::new, |one| format!("{}: {}", one.subject, one.message));
+    if wrong.len() > 1 { format!("{first}, and {} more", wrong.len() - 1) } else { first }
 }
 
 /// How much was compared, so that a pass says what it is made of.
-fn breadth(kind: StateKind, after: &State) -> String {
+fn breadth(kind: StateKind, after: &State) -> Option<String> {
     let stores = after.databases.values();
-    match kind {
-        StateKind::System => format!(", {} services", after.system.len()),
-        StateKind::Schema => format!(", {} objects", stores.map(|store| store.schema.len()).sum::<usize>()),
+    Some(match kind {
+        StateKind::System => counted(after.system.len(), "service"),
+        StateKind::Schema => counted(stores.map(|store| store.schema.len()).sum(), "object"),
         StateKind::Data => {
             let tables: usize = after.databases.values().map(|store| store.tables.len()).sum();
             let rows: u64 = stores.map(crate::state::model::StoreCapture::rows).sum();
-            format!(", {tables} tables, {rows} rows")
+            format!(
+                "{}, {}",
+                counted(tables, "table"),
+                counted(usize::try_from(rows).unwrap_or(usize::MAX), "row")
+            )
         }
-        StateKind::Sequences => format!(", {}", stores.map(|store| store.sequences.len()).sum::<usize>()),
-        StateKind::Leftovers => String::new(),
-    }
+        StateKind::Sequences => counted(stores.map(|store| store.sequences.len()).sum(), "sequence"),
+        StateKind::Leftovers => return None,
+    })
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn next(kind: StateKind, wrong: &[&Difference]) -> &'static str {
