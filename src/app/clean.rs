@@ -10,8 +10,13 @@ use crate::stage::docker::{self, CleanOptions, Cleaned, Engine, Owner};
 use crate::stage::{Resource, ResourceKind};
 
 pub(super) async fn clean(clean: &Clean, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
-    let engine = docker::connect(&docker::Surroundings::of(&around.environment)).await?;
     let here = owner()?;
+    let engine = match (private_engine(&here, around, out).await?, super::engine::find(around).await) {
+        (_, Ok(engine)) => engine,
+        // It was all there was to clean.
+        (true, Err(_)) => return Ok(exit::MET),
+        (false, Err(none)) => return Err(none),
+    };
     let options = CleanOptions { older_than: clean.older_than.map(|span| span.0), spare_kept: false };
     let mut cleaned = docker::clean(&engine, &here, now(), options).await;
     if clean.images {
@@ -22,6 +27,21 @@ pub(super) async fn clean(clean: &Clean, around: &Surroundings, out: &mut dyn Wr
     }
     say(out, &told(&cleaned))?;
     Ok(if cleaned.errors.is_empty() { exit::MET } else { exit::TROUBLE })
+}
+
+/// Stops and removes the private engine, with everything on it, unless a living runner uses it; whether
+/// it was removed.
+async fn private_engine(here: &Owner, around: &Surroundings, out: &mut dyn Write) -> Result<bool, AppError> {
+    let Some(private) = super::engine::private(around).filter(docker::PrivateEngine::exists) else {
+        return Ok(false);
+    };
+    if private.owner().is_some_and(|owner| owner.lives(here) == Some(true)) {
+        say(out, &format!("left the private engine at {}: its runner is alive\n", private.host()))?;
+        return Ok(false);
+    }
+    private.remove().await.map_err(|error| AppError::Trouble(error.to_string()))?;
+    say(out, &format!("removed the private engine at {}\n", private.host()))?;
+    Ok(true)
 }
 
 /// Removes what runners that have died have left, before a new drill starts.

@@ -1,20 +1,66 @@
 //! The engine that a drill runs on, and the sizes and addresses it may use.
 
 use std::io::Write;
+use std::path::PathBuf;
 
-use super::{AppError, Surroundings};
+use super::{AppError, Surroundings, say};
 use crate::cli::How;
 use crate::plan::DrillPlan;
 use crate::stage::StageError;
-use crate::stage::docker::{self, Engine, Need, Subnet};
+use crate::stage::docker::{self, Engine, Need, PrivateEngine, Subnet};
+
+/// Finds the engine; where none answers and none is named, the private one if it runs.
+pub(super) async fn find(around: &Surroundings) -> Result<Engine, AppError> {
+    let named = docker::Surroundings::of(&around.environment);
+    let none = match docker::connect(&named).await {
+        Ok(engine) => return Ok(engine),
+        Err(none) => none,
+    };
+    match private(around) {
+        Some(private) if named.host.is_none() && private.runs() => Ok(reach(&private).await?),
+        _ => Err(none.into()),
+    }
+}
 
 /// Finds the engine; starts a private one where none answers and that is allowed.
 pub(super) async fn find_or_start(
-    _start: bool,
+    start: bool,
     around: &Surroundings,
-    _out: &mut dyn Write,
+    out: &mut dyn Write,
 ) -> Result<Engine, AppError> {
-    Ok(docker::connect(&docker::Surroundings::of(&around.environment)).await?)
+    let none = match find(around).await {
+        Ok(engine) => return Ok(engine),
+        Err(none) if !start => return Err(none),
+        Err(none) => none,
+    };
+    let private = private(around).ok_or(none)?;
+    say(out, &format!("no Docker engine answers: starting a private one at {}\n", private.host()))?;
+    let owner = super::clean::owner()?;
+    private.start(&owner).await.map_err(|error| AppError::Trouble(shown(&error)))?;
+    say(out, "it stays for the next drills; `backout clean` stops and removes it\n\n")?;
+    Ok(reach(&private).await?)
+}
+
+/// The private engine of this user, running or not; none without a home.
+pub(super) fn private(around: &Surroundings) -> Option<PrivateEngine> {
+    let get = |name: &str| around.environment.get(name).filter(|value| !value.is_empty());
+    let state = get("XDG_STATE_HOME").map(PathBuf::from);
+    let state = state.or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".local/state")))?;
+    Some(PrivateEngine::at(state.join("backout/engine")))
+}
+
+async fn reach(private: &PrivateEngine) -> Result<Engine, docker::NoEngine> {
+    let host = Some(private.host());
+    docker::connect(&docker::Surroundings { host, ..docker::Surroundings::default() }).await
+}
+
+/// An error with what is to be looked at.
+fn shown(error: &StageError) -> String {
+    let mut text = error.to_string();
+    for line in &error.evidence {
+        text = format!("{text}\n  {line}");
+    }
+    text
 }
 
 /// The addresses of networks: `--subnets`, else the usual ones.
@@ -54,6 +100,24 @@ pub(super) fn bytes(text: &str) -> Result<u64, AppError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_private_engine_has_its_place_in_the_users_state() {
+        let around = |pairs: &[(&str, &str)]| Surroundings {
+            environment: pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            current: PathBuf::new(),
+            stdout_is_terminal: false,
+            stderr_is_terminal: false,
+            stdin_is_terminal: false,
+            width: 80,
+        };
+        let host = |pairs| private(&around(pairs)).map(|private| private.host());
+        let own = "unix:///home/a/.local/state/backout/engine/docker.sock".to_owned();
+        assert_eq!(host(&[("HOME", "/home/a"), ("XDG_STATE_HOME", "")]), Some(own));
+        let state = "unix:///s/backout/engine/docker.sock".to_owned();
+        assert_eq!(host(&[("HOME", "/home/a"), ("XDG_STATE_HOME", "/s")]), Some(state));
+        assert_eq!(host(&[]), None);
+    }
 
     #[test]
     fn sizes_have_units() {

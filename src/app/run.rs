@@ -26,7 +26,7 @@ const DEMO: &str = "drills/demo.yaml";
 
 pub(super) async fn run(run: &Run, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
     let drill = files::plan(&run.inputs, how(&run.how, !run.no_control, around), around)?;
-    let engine = docker::connect(&docker::Surroundings::of(&around.environment)).await?;
+    let engine = super::engine::find(around).await?;
     walk(drill, engine, &run.how, around, out).await
 }
 

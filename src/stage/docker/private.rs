@@ -76,7 +76,8 @@ impl PrivateEngine {
         std::fs::read_to_string(self.path("owner")).ok()?.trim().parse().ok()
     }
 
-    /// Starts it and waits until it answers. One that runs already is used as it is.
+    /// Starts it and waits until it answers. One that runs already is used as it is, and is the new
+    /// owner's from then on.
     ///
     /// # Errors
     /// When another `dockerd` runs on this machine, `dockerd` is not installed or may not be started,
@@ -98,10 +99,10 @@ impl PrivateEngine {
     /// # Errors
     /// As of [`Self::start`], but that no other engine is looked for.
     pub async fn start_by(&self, owner: &Owner, program: &[&str]) -> Result<(), StageError> {
+        self.prepare(owner).map_err(|error| self.fail("prepare", error.to_string()))?;
         if self.runs() {
             return self.answers(None).await;
         }
-        self.prepare(owner).map_err(|error| self.fail("prepare", error.to_string()))?;
         let child = self.spawn(program).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => self.fail("start", NOT_INSTALLED.to_owned()),
             _ => self.fail("start", error.to_string()),
@@ -173,10 +174,7 @@ impl PrivateEngine {
         let surroundings = Surroundings { host: Some(self.host()), ..Surroundings::default() };
         let deadline = Instant::now() + START;
         loop {
-            let missing = match connect(&surroundings).await {
-                Ok(_) => return Ok(()),
-                Err(missing) => missing,
-            };
+            let Err(missing) = connect(&surroundings).await else { return Ok(()) };
             let ended = child.as_mut().and_then(|child| child.try_wait().ok().flatten());
             if let Some(status) = ended {
                 return Err(self.fail("start", format!("dockerd ended with {status}")));
