@@ -10,8 +10,14 @@ use crate::stage::docker::{self, CleanOptions, Cleaned, Engine, Owner};
 use crate::stage::{Resource, ResourceKind};
 
 pub(super) async fn clean(clean: &Clean, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
-    let engine = docker::connect(&docker::Surroundings::of(&around.environment)).await?;
     let here = owner()?;
+    let was_private = private(&here, around, out).await?;
+    let engine = match docker::connect(&docker::Surroundings::of(&around.environment)).await {
+        Ok(engine) => engine,
+        // The only engine was the private one, and it is gone with everything on it.
+        Err(_) if was_private => return Ok(exit::MET),
+        Err(none) => return Err(none.into()),
+    };
     let options = CleanOptions { older_than: clean.older_than.map(|span| span.0), spare_kept: false };
     let mut cleaned = docker::clean(&engine, &here, now(), options).await;
     if clean.images {
@@ -22,6 +28,18 @@ pub(super) async fn clean(clean: &Clean, around: &Surroundings, out: &mut dyn Wr
     }
     say(out, &told(&cleaned))?;
     Ok(if cleaned.errors.is_empty() { exit::MET } else { exit::TROUBLE })
+}
+
+/// Removes a private engine that its runner has left; true when there was one.
+async fn private(here: &Owner, around: &Surroundings, out: &mut dyn Write) -> Result<bool, AppError> {
+    let private = super::engine::private(around);
+    let in_use = private.owner().is_some_and(|owner| owner != *here && owner.lives(here) == Some(true));
+    if !private.exists() || in_use {
+        return Ok(false);
+    }
+    private.remove().await.map_err(|error| AppError::Trouble(error.to_string()))?;
+    say(out, &format!("removed the private engine at {}\n", private.host()))?;
+    Ok(true)
 }
 
 /// Removes what runners that have died have left, before a new drill starts.

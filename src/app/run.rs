@@ -39,14 +39,18 @@ pub(super) async fn demo(demo: &Demo, around: &Surroundings, out: &mut dyn Write
     })?;
     let inputs = Inputs { paths: vec![file], set: Vec::new(), root: None, allow_host: false };
     let drill = files::plan(&inputs, how(&demo.how, true, around), around)?;
-    let engine = super::engine::find_or_start(demo.start_engine, around, out).await?;
+    let found = super::engine::find_or_start(demo.start_engine, around, out).await?;
     say(
         out,
         "Two rollbacks of the same change, a dropped column. Each is walked four times: without\n\
          a rollback (control), after the whole change, after a change that broke half-way, and\n\
          not at all (idle). Both end with exit 0; only one brings the data back.\n\n",
     )?;
-    let code = walk(drill, engine, &demo.how, around, out).await?;
+    let walked = walk(drill, found.engine.clone(), &demo.how, around, out).await;
+    // Whatever came of the drill, an engine that was started for it goes with it.
+    let released = found.release().await;
+    let code = walked?;
+    released?;
     say(
         out,
         "\ntry next:  backout run scenarios/interrupted-migration\n           \
