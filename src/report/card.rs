@@ -127,7 +127,7 @@ pub(super) fn rows(scenario: &ScenarioVerdict) -> Vec<Row> {
     rows.push(idle(scenario));
     rows.push(control(scenario));
     rows.push(Row::new("level", format!("{} of 4", scenario.level), level_words(scenario.level)));
-    rows.push(Row::new("points", share(scenario.counts), points(scenario.counts)));
+    rows.push(Row::new("points", "", points(scenario.counts)));
     rows
 }
 
@@ -190,14 +190,15 @@ fn reached(run: &RunVerdict) -> (String, Outcome) {
     match &run.point {
         Some(point) if point.completed.is_some() => {
             let finished = run.change.result == OperationResult::Ok;
-            let words = format!("{} {}", if point.held { "stopped" } else { "met" }, place_of(point));
+            let how = if point.held { "stopped" } else { "met" };
+            let words = format!("{how} {}", place_of(point).replace("statement ", ""));
             if finished {
-                (format!("{words}, and finished all the same"), Outcome::Inconclusive)
+                (format!("{words}, yet finished"), Outcome::Inconclusive)
             } else {
                 (words, Outcome::Pass)
             }
         }
-        Some(_) => ("its point was not reached".to_owned(), Outcome::Inconclusive),
+        Some(_) => ("point not reached".to_owned(), Outcome::Inconclusive),
         None => ("not run".to_owned(), Outcome::Inconclusive),
     }
 }

@@ -177,3 +177,33 @@ fn ending(verdict: &Verdict, folder: &str, style: Style, out: &mut impl Write) -
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{cases, shown};
+
+    const PLAIN: Style = Style { colour: false, width: 80 };
+
+    fn rendered(verdict: &Verdict, style: Style) -> String {
+        let mut page = String::new();
+        render(verdict, &shown, "backout-runs/x", style, &mut page).unwrap();
+        page
+    }
+
+    #[test]
+    fn every_line_of_every_case_fits_80_columns_without_escapes() {
+        for (name, verdict) in cases() {
+            let page = rendered(&verdict, PLAIN);
+            for line in page.lines() {
+                let except = line.contains("because:");
+                assert!(except || line.chars().count() <= 80, "{name}: {line}");
+                assert_eq!(line.trim_end(), line, "{name} ends in spaces");
+            }
+            assert!(!page.contains('\u{1b}'), "{name}");
+            if std::env::var_os("BACKOUT_SHOW").is_some() {
+                eprintln!("=== {name}\n{page}");
+            }
+        }
+    }
+}
