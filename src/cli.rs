@@ -31,7 +31,7 @@ pub enum Command {
     List(List),
     /// Show the scorecard of a past run
     Show(Show),
-    /// Remove what dead runs have left on the engine
+    /// Remove from the engine what dead runs and `--keep` have left
     Clean(Clean),
     /// Print the JSON Schema of a file format
     Schema(Schema),
@@ -139,9 +139,6 @@ pub struct Clean {
     /// Remove also what cannot be shown to be dead, when it is older than this
     #[arg(long, value_name = "TIME")]
     pub older_than: Option<Timespan>,
-    /// Remove stages that were left standing with --keep
-    #[arg(long)]
-    pub kept: bool,
     /// Remove cached images
     #[arg(long)]
     pub images: bool,

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::files::{self, How};
 use super::judge::{RUNS, tell, write_reports};
+use super::starter::RECIPE;
 use super::{AppError, Surroundings, say};
 use crate::cli::{self, Demo, Inputs, Run, Values};
 use crate::journal::event::FORMAT;
@@ -16,7 +17,7 @@ use crate::journal::{self, Event, Redactor, Writer};
 use crate::plan::PlannedDrill;
 use crate::progress::Progress;
 use crate::run::{self, Ended, Scribe};
-use crate::stage::docker::{self, Engine, Owner};
+use crate::stage::docker::{self, Engine};
 use crate::verdict::{self, Timeline};
 use crate::world::{RealWorld, Settings};
 
@@ -38,14 +39,18 @@ pub(super) async fn demo(demo: &Demo, around: &Surroundings, out: &mut dyn Write
     })?;
     let inputs = Inputs { paths: vec![file], set: Vec::new(), root: None, allow_host: false };
     let drill = files::plan(&inputs, how(&demo.how, true, around), around)?;
-    let engine = super::engine::find_or_start(demo.start_engine, around, out).await?;
+    let found = super::engine::find_or_start(demo.start_engine, around, out).await?;
     say(
         out,
         "Two rollbacks of the same change, a dropped column. Each is walked four times: without\n\
          a rollback (control), after the whole change, after a change that broke half-way, and\n\
          not at all (idle). Both end with exit 0; only one brings the data back.\n\n",
     )?;
-    let code = walk(drill, engine, &demo.how, around, out).await?;
+    let walked = walk(drill, found.engine.clone(), &demo.how, around, out).await;
+    // Whatever came of the drill, an engine that was started for it goes with it.
+    let released = found.release().await;
+    let code = walked?;
+    released?;
     say(
         out,
         "\ntry next:  backout run scenarios/interrupted-migration\n           \
@@ -69,9 +74,10 @@ async fn walk(
     around: &Surroundings,
     out: &mut dyn Write,
 ) -> Result<u8, AppError> {
-    let owner =
-        Owner::here().map_err(|error| AppError::Trouble(format!("this machine has no identity: {error}")))?;
-    super::clean::dead(&engine, &owner, around).await?;
+    let owner = super::clean::owner()?;
+    super::clean::dead(&engine, &owner).await?;
+    let (subnets, cache_bytes) = (super::engine::subnets(how)?, super::engine::bytes(&how.cache_size)?);
+    super::engine::has_room(&engine, subnets, &drill.plan).await?;
     let folder = report_folder(how.report_dir.as_deref(), &around.current)?;
     let progress = Progress::new(around.stderr_is_terminal);
     let redactor = Redactor::new(&drill.secrets);
@@ -87,22 +93,23 @@ async fn walk(
         tempfile::tempdir().map_err(|error| AppError::Trouble(format!("no temporary folder: {error}")))?;
     let settings = Settings {
         owner,
-        subnets: super::engine::subnets(how)?,
-        cache_bytes: super::engine::bytes(&how.cache_size)?,
+        subnets,
         environment: around.environment.clone(),
         keep: how.keep,
         reports: folder.clone(),
         hide_values: drill.plan.hide_values,
         facilitator: around.stdin_is_terminal,
-        recipes: recipes(around),
+        recipes: Some(recipes(around, work.path())?),
         name: random_word(8),
     };
-    let world = RealWorld::new(engine, settings, Arc::clone(&progress));
+    let world = RealWorld::new(engine.clone(), settings, Arc::clone(&progress));
     let world = Arc::new(world.map_err(|error| AppError::Trouble(error.to_string()))?);
     let options = run::Options { keep: how.keep, work: work.path().to_owned() };
     let stop = stop_signal(drill.plan.timeout_ms)?;
     let ended = run::drill(world, &drill.plan, Arc::clone(&writer), stop, &options).await;
     progress.finish();
+    // A cache that could not be trimmed is no reason to hide a verdict; the next start tries again.
+    let _ = docker::trim(&engine, cache_bytes).await;
     if matches!(ended, Ok(Ended::Complete | Ended::Stopped)) {
         scribe.note(&Event::Ended)?;
     }
@@ -173,7 +180,18 @@ fn random_word(digits: usize) -> String {
     format!("{random:016x}")[..digits].to_owned()
 }
 
-/// The recipes for base images, in the repository around the current folder.
-fn recipes(around: &Surroundings) -> Option<PathBuf> {
-    around.current.ancestors().map(|folder| folder.join("scenarios/images")).find(|folder| folder.is_dir())
+/// The recipes for base images: those of the repository around the current folder, else our own.
+fn recipes(around: &Surroundings, work: &Path) -> Result<PathBuf, AppError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut above = around.current.ancestors().map(|folder| folder.join("scenarios/images"));
+    if let Some(found) = above.find(|folder| folder.join("debian/make").is_file()) {
+        return Ok(found);
+    }
+    let folder = work.join("images");
+    let make = folder.join("debian/make");
+    let written = std::fs::create_dir_all(folder.join("debian"))
+        .and_then(|()| std::fs::write(&make, RECIPE))
+        .and_then(|()| std::fs::set_permissions(&make, std::fs::Permissions::from_mode(0o755)));
+    written.map_err(|error| AppError::Trouble(format!("could not write {}: {error}", make.display())))?;
+    Ok(folder)
 }

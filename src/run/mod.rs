@@ -9,6 +9,8 @@ mod interrupt;
 mod operation;
 mod point;
 mod scribe;
+#[cfg(test)]
+mod tests;
 mod walk;
 pub mod world;
 

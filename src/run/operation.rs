@@ -18,7 +18,6 @@ use crate::plan::model::{Point, Side, Step, Trigger};
 #[derive(Debug, Clone)]
 pub(super) struct Outcome {
     pub(super) ending: Ending,
-    pub(super) completed: Completed,
 }
 
 /// The operation has arrived at its point.
@@ -138,7 +137,7 @@ pub(super) async fn operation(
         completed,
         took_ms: crate::millis::of(began.elapsed()),
     })?;
-    Ok(Outcome { ending: last.ending, completed })
+    Ok(Outcome { ending: last.ending })
 }
 
 /// How the last step ended.

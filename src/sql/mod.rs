@@ -7,4 +7,4 @@ mod lex;
 mod split;
 
 pub use fingerprint::fingerprint;
-pub use split::{SplitError, Statement, is_transaction_control, split};
+pub use split::{SplitError, Statement, is_copy_out, is_transaction_control, split};

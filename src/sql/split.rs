@@ -74,6 +74,18 @@ pub fn is_transaction_control(statement: &str) -> bool {
     }
 }
 
+/// Whether the statement is a `COPY … TO STDOUT`, whose result comes as a stream and not as rows.
+pub fn is_copy_out(statement: &str) -> bool {
+    let mut lexer = Lexer::new(statement);
+    let mut current = Current::default();
+    while let Ok(Some(token)) = lexer.next() {
+        if token.is_text() {
+            current.add(&token, &statement[token.span.clone()]);
+        }
+    }
+    current.writes_stdout
+}
+
 /// The first words of a statement in lower case, up to the first token that is none.
 fn leading_words(statement: &str, most: usize) -> Vec<String> {
     let mut lexer = Lexer::new(statement);
@@ -207,6 +219,7 @@ struct Current {
     words: Vec<String>,
     previous: String,
     reads_stdin: bool,
+    writes_stdout: bool,
 }
 
 impl Current {
@@ -231,9 +244,10 @@ impl Current {
         if self.words.len() < 4 {
             self.words.push(word.clone());
         }
-        let first = self.words.first().map(String::as_str);
-        if first == Some("copy") && word == "stdin" && self.previous.eq_ignore_ascii_case("from") {
-            self.reads_stdin = true;
+        if self.words[0] == "copy" {
+            let previous = self.previous.to_ascii_lowercase();
+            self.reads_stdin |= previous == "from" && word == "stdin";
+            self.writes_stdout |= previous == "to" && word == "stdout";
         }
         if is_routine_definition(&self.words) {
             self.routine.word(&word, &self.previous, &token.span);
@@ -377,6 +391,8 @@ mod tests {
         let statements = split(text).unwrap();
         assert_eq!(statements[0].copy_data.as_deref(), Some("1;'x\n\\\\.\n"));
         assert_eq!((statements[1].text.as_str(), statements[1].line), ("SELECT 1", 5));
+        assert!(is_copy_out("COPY (SELECT 1) TO STDOUT") && is_copy_out("copy t to /* x */ stdout csv"));
+        assert!(!is_copy_out("COPY t FROM STDIN") && !is_copy_out("SELECT 1 AS to, stdout"));
         let empty = split("COPY t FROM STDIN;\r\n\\.\r\n").unwrap();
         assert_eq!(empty[0].copy_data.as_deref(), Some(""));
         assert_eq!(split("COPY (SELECT 1 FROM stdin) TO STDOUT").unwrap()[0].copy_data, None);

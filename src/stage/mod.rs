@@ -254,7 +254,7 @@ impl std::fmt::Display for Health {
             Self::Unhealthy => f.write_str("unhealthy"),
             Self::Paused => f.write_str("frozen"),
             Self::Restarting => f.write_str("about to be restarted"),
-            Self::Exited(code) => write!(f, "ended with exit code {code}"),
+            Self::Exited(code) => write!(f, "stopped with exit code {code}"),
             Self::Absent => f.write_str("absent"),
         }
     }

@@ -199,6 +199,17 @@ impl fmt::Display for Definition {
     }
 }
 
+/// Whether somebody who wrote `schema.table`, or `table` for one in `public`, means this table.
+///
+/// `table` is a name as SQL writes it; quotes may be left out of what was written.
+pub fn is_called(table: &str, written: &str) -> bool {
+    let plain = |name: &str| name.replace("\"\"", "\u{1}").replace('"', "").replace('\u{1}', "\"");
+    let names = [table.to_owned(), plain(table)];
+    names.iter().any(|name| {
+        name == written || name.strip_prefix("public.").is_some_and(|in_public| in_public == written)
+    })
+}
+
 /// The rows of one table, as facts about them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableData {
@@ -419,6 +430,18 @@ mod tests {
         assert_eq!(serde_json::from_str::<BTreeMap<ObjectName, Definition>>(&json).unwrap(), map);
         let wrong = serde_json::from_str::<BTreeMap<ObjectName, Definition>>(r#"{"colum: a":{}}"#);
         assert!(wrong.unwrap_err().to_string().contains("unknown kind of object `colum`"));
+    }
+
+    #[test]
+    fn s16_a_table_is_meant_with_or_without_schema_and_quotes() {
+        for written in ["public.t", "t"] {
+            assert!(is_called("public.t", written), "{written}");
+        }
+        for written in ["app.\"My \"\"x\"\"\"", "app.My \"x\""] {
+            assert!(is_called("app.\"My \"\"x\"\"\"", written), "{written}");
+        }
+        assert!(is_called("public.\"T\"", "\"T\"") && is_called("public.\"T\"", "T"));
+        assert!(!is_called("app.t", "t") && !is_called("public.t", "T"));
     }
 
     fn sequence(increment: i64, last_value: i64, is_called: bool, reaches: Option<i64>) -> SequenceState {

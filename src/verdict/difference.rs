@@ -21,7 +21,6 @@ const COLUMNS: usize = 6;
 /// Something that is not the same.
 #[derive(Debug, Clone)]
 pub(super) struct Difference {
-    pub(super) kind: StateKind,
     /// What, in the reader's terms: `public.orders`, `service api`.
     pub(super) subject: String,
     /// How, in one line.
@@ -48,14 +47,14 @@ enum Names {
 }
 
 impl Difference {
-    fn new(kind: StateKind, names: Names, message: impl Into<String>) -> Self {
+    fn new(names: Names, message: impl Into<String>) -> Self {
         let subject = match &names {
             Names::Service(name) => format!("service {name}"),
             Names::Sequence(name) => format!("sequence {name}"),
             Names::Object(name) | Names::Leftover(name) | Names::Table(name, _) => name.clone(),
         };
         let (evidence, message) = (Vec::new(), message.into());
-        Self { kind, subject, message, evidence, counts: true, covered_by: None, lost_values: false, names }
+        Self { subject, message, evidence, counts: true, covered_by: None, lost_values: false, names }
     }
 
     fn covered(mut self, exceptions: &[Exception]) -> Self {
@@ -155,7 +154,7 @@ fn system(
         if let [first, rest @ ..] = &changes[..] {
             let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
             let names = Names::Service(name.clone());
-            let mut difference = Difference::new(StateKind::System, names, format!("{first}{more}"));
+            let mut difference = Difference::new(names, format!("{first}{more}"));
             difference.evidence = if rest.is_empty() { Vec::new() } else { changes };
             found.push(difference);
         }
@@ -204,7 +203,7 @@ fn strays(before: &State, after: &State) -> Vec<Difference> {
     let came = after.strays.iter().filter(|stray| !before.strays.contains(stray));
     came.map(|stray| {
         let name = format!("{} {}", word(stray.kind), stray.name);
-        Difference::new(StateKind::Leftovers, Names::Leftover(name), "was not there before")
+        Difference::new(Names::Leftover(name), "was not there before")
     })
     .collect()
 }
@@ -233,7 +232,7 @@ fn schema(differ: &StoreDifferences) -> Vec<Difference> {
                 changes.collect::<Vec<_>>().join(", ")
             }
         };
-        Difference::new(StateKind::Schema, Names::Object(name), message)
+        Difference::new(Names::Object(name), message)
     });
     found.collect()
 }
@@ -287,7 +286,7 @@ fn table(
         evidence,
         lost_values,
         covered_by: covering.filter(|_| one.excepted),
-        ..Difference::new(StateKind::Data, names, message)
+        ..Difference::new(names, message)
     }
 }
 
@@ -358,7 +357,7 @@ fn sequences(differ: &StoreDifferences, exact: bool) -> Vec<Difference> {
         let message = one.summary().replacen(&named, "", 1);
         let ahead = matches!(one.change, SequenceChange::Ahead { .. });
         let names = Names::Sequence(one.sequence.clone());
-        Difference { counts: exact || !ahead, ..Difference::new(StateKind::Sequences, names, message) }
+        Difference { counts: exact || !ahead, ..Difference::new(names, message) }
     });
     found.collect()
 }
@@ -368,7 +367,7 @@ fn leftovers(differ: &StoreDifferences) -> Vec<Difference> {
         let name = one.leftover.to_string();
         let message = one.summary().replacen(&name, "", 1);
         let message = message.trim_start_matches([':', ' ']).to_owned();
-        let mut difference = Difference::new(StateKind::Leftovers, Names::Leftover(name), message);
+        let mut difference = Difference::new(Names::Leftover(name), message);
         difference.counts = !went_by_itself(one);
         difference.evidence.clone_from(&one.seen);
         difference

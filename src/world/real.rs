@@ -33,8 +33,6 @@ pub struct Settings {
     pub owner: Owner,
     /// Where networks take their addresses from.
     pub subnets: Subnet,
-    /// Most bytes of cached images.
-    pub cache_bytes: u64,
     /// The runner's environment.
     pub environment: BTreeMap<String, String>,
     /// Whether stages outlive the runner.
@@ -138,7 +136,7 @@ impl World for RealWorld {
             environment: self.settings.environment.clone(),
             keep: self.settings.keep,
         };
-        Ok(Arc::new(DockerStage::new(self.engine.clone(), plan.project.clone(), options, ledger)?))
+        Ok(Arc::new(DockerStage::new(self.engine.clone(), plan.project.clone(), options, ledger)))
     }
 
     fn store(

@@ -42,6 +42,14 @@ async fn s8_copy_data_arrives_and_the_next_statement_follows() {
 }
 
 #[tokio::test]
+async fn s8_what_is_copied_out_comes_as_rows() {
+    let database = Database::new().await;
+    let done = database.run("COPY (SELECT 1, NULL UNION ALL SELECT 2, 'x') TO STDOUT; SELECT 7").await;
+    assert_eq!(done[0].rows, [[Some("1\t\\N".to_owned())], [Some("2\tx".to_owned())]]);
+    assert_eq!(done[1].rows[0][0].as_deref(), Some("7"));
+}
+
+#[tokio::test]
 async fn an_error_carries_sqlstate_and_position_and_leaves_the_session_usable() {
     let database = Database::new().await;
     let mut session = database.session().await;
@@ -175,18 +183,4 @@ async fn s20_a_wrong_password_is_refused_without_showing_it() {
     let shown = format!("{error} {error:?}");
     assert!(matches!(error, StoreError::Connect { .. }), "{shown}");
     assert!(shown.contains("password authentication failed") && !shown.contains("not-the-one"), "{shown}");
-}
-#[tokio::test]
-async fn zz_timing() {
-    let database = Database::new().await;
-    for _ in 0..3 {
-        let t = std::time::Instant::now();
-        let s = database.session().await;
-        eprintln!("open {:?}", t.elapsed());
-        s.close().await;
-        eprintln!("close {:?}", t.elapsed());
-        let t = std::time::Instant::now();
-        backout::state::postgres::capture(&database.target, &Default::default()).await.unwrap();
-        eprintln!("capture {:?}", t.elapsed());
-    }
 }

@@ -2,6 +2,7 @@
 //! a process that ends with an exit code is no error, and what is gone already was removed.
 
 use std::fmt;
+use std::pin::Pin;
 
 use bollard::Docker;
 use bollard::container::LogOutput;
@@ -15,6 +16,7 @@ use bollard::models::{
 use bollard::query_parameters as query;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
+use tokio::io::AsyncWrite;
 
 use crate::stage::StageError;
 
@@ -26,6 +28,8 @@ pub struct Engine {
     pub(super) host: String,
     /// Whether its processes may be ours to signal: it is behind a Unix socket.
     pub(super) local: bool,
+    /// Whether its published ports are on our own loopback: it calls its machine as we call ours.
+    pub(super) near: bool,
 }
 
 /// An error of one call, with the engine's status where it gave one.
@@ -58,9 +62,12 @@ type Called<T> = Result<T, Problem>;
 /// The output of a container or command as it comes.
 pub(super) type Output = BoxStream<'static, Result<LogOutput, Error>>;
 
+/// What a command reads.
+pub(super) type Input = Pin<Box<dyn AsyncWrite + Send>>;
+
 impl Engine {
-    pub(super) fn new(docker: Docker, host: String, local: bool) -> Self {
-        Self { docker, host, local }
+    pub(super) fn new(docker: Docker, host: String, local: bool, near: bool) -> Self {
+        Self { docker, host, local, near }
     }
 
     /// The bare client, for the calls that live with their one user.
@@ -157,11 +164,15 @@ impl Engine {
     }
 
     pub(super) async fn start_exec(&self, id: &str, object: &str) -> Called<Output> {
+        Ok(self.start_exec_with_input(id, object).await?.0)
+    }
+
+    pub(super) async fn start_exec_with_input(&self, id: &str, object: &str) -> Called<(Output, Input)> {
         // Longer chunks than the default: fewer of them.
         let options = StartExecOptions { output_capacity: Some(64 * 1024), ..StartExecOptions::default() };
         let started = self.docker.start_exec(id, Some(options));
         match call("start a command in", object, started).await? {
-            StartExecResults::Attached { output, .. } => Ok(output),
+            StartExecResults::Attached { output, input } => Ok((output, input)),
             StartExecResults::Detached => Err(silent("start a command in", object)),
         }
     }

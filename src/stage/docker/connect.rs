@@ -73,15 +73,18 @@ pub async fn connect(surroundings: &Surroundings) -> Result<Engine, NoEngine> {
     let (host, from) = address(surroundings)?;
     let fail = |cause: String| NoEngine { host: host.clone(), from: from.clone(), cause };
     let docker = client(&host, surroundings.tls.is_some()).map_err(&fail)?;
-    let version = match tokio::time::timeout(PATIENCE, docker.version()).await {
-        Ok(version) => version.map_err(|error| fail(cause(&error)))?,
-        Err(_) => return Err(fail(format!("it did not answer within {PATIENCE:?}"))),
+    let asked = async { tokio::join!(docker.version(), docker.info()) };
+    let Ok((version, info)) = tokio::time::timeout(PATIENCE, asked).await else {
+        return Err(fail(format!("it did not answer within {PATIENCE:?}")));
     };
+    let version = version.map_err(|error| fail(cause(&error)))?;
     let api = version.api_version.unwrap_or_default();
     if !new_enough(&api) {
         return Err(fail(format!("it speaks API version {api}")));
     }
-    Ok(Engine::new(docker, host.clone(), host.starts_with("unix://")))
+    let local = host.starts_with("unix://");
+    let near = local && info.is_ok_and(|info| info.name.as_deref() == Some(hostname().trim()));
+    Ok(Engine::new(docker, host.clone(), local, near))
 }
 
 /// The address of the engine, and where it was found.
@@ -135,6 +138,10 @@ fn client(host: &str, tls: bool) -> Result<Docker, String> {
         _ => return Err("that is not an address of an engine".to_owned()),
     };
     connected.map_err(|error| cause(&error))
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default()
 }
 
 fn new_enough(api: &str) -> bool {

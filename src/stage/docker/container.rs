@@ -13,7 +13,7 @@ use crate::compose::model::{MountSource, Port, Service};
 use crate::stage::{OneShot, Resource, ResourceKind, StageError};
 
 /// A container that is about to be made.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Draft {
     pub(super) name: String,
     pub(super) service: String,
@@ -49,6 +49,11 @@ impl DockerStage {
 
     /// Makes a container and joins it to its networks; it does not run yet.
     pub(super) async fn create(&self, draft: &Draft) -> Result<(), StageError> {
+        let draft = draft.clone();
+        self.finish(|stage| async move { stage.create_now(&draft).await }).await
+    }
+
+    async fn create_now(&self, draft: &Draft) -> Result<(), StageError> {
         let service = &self.0.project.services[&draft.service];
         let body = spec::body(service, &draft.runs, &draft.place);
         self.engine().create_container(&draft.name, service.platform.as_deref(), body).await?;
@@ -126,11 +131,14 @@ impl DockerStage {
             }),
             ..ContainerCreateBody::default()
         };
-        self.engine().create_container(&name, None, body).await?;
-        let uploaded = self.engine().upload(&name, files::AT, tar).await;
-        let removed = self.engine().remove_container(&name).await;
-        uploaded?;
-        Ok(removed?)
+        self.finish(|stage| async move {
+            stage.engine().create_container(&name, None, body).await?;
+            let uploaded = stage.engine().upload(&name, files::AT, tar).await;
+            let removed = stage.engine().remove_container(&name).await;
+            uploaded?;
+            Ok(removed?)
+        })
+        .await
     }
 
     /// A volume of the project on the engine.
@@ -149,7 +157,7 @@ impl DockerStage {
             MountSource::Volume(name) => Some((name.clone(), self.named_volume(name))),
             _ => None,
         });
-        let uploads = self.0.uploads.mounts(&self.0.project, &self.0.options.environment, service)?;
+        let uploads = self.uploads()?.mounts(&self.0.project, &self.0.options.environment, service)?;
         let root = self.0.files.get().map(String::as_str).unwrap_or_default();
         let files: Vec<(String, String, bool)> = uploads
             .into_iter()

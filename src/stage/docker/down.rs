@@ -1,6 +1,7 @@
 //! Removing everything of a run: what carries its label, whoever made it, past all errors.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -9,11 +10,16 @@ use super::client::{Engine, Problem};
 use super::{DockerStage, resource};
 use crate::stage::{Resource, ResourceKind, StageError};
 
+/// How long what is being made may take until it is removed all the same.
+const PATIENCE: Duration = Duration::from_secs(4);
+
 /// How many removals go on at once.
 const AT_ONCE: usize = 8;
 
 impl DockerStage {
     pub(super) async fn take_down(&self) -> Vec<StageError> {
+        // What is being made cannot be removed yet. An engine that hangs must not hold this up for ever.
+        let _nobody_makes = tokio::time::timeout(PATIENCE, self.0.making.write()).await;
         let label = self.names().label();
         let made: BTreeSet<Resource> = std::mem::take(&mut *self.state()).made;
         let (removed, errors) = remove_labelled(self.engine(), &label, made).await;

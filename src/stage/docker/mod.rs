@@ -1,5 +1,8 @@
 //! The stage on a Docker engine: the only importer of `bollard`.
 
+mod cache;
+mod capacity;
+mod clean;
 mod client;
 mod connect;
 mod container;
@@ -15,8 +18,10 @@ mod network;
 mod news;
 mod order;
 mod owner;
+mod private;
 mod process;
 mod reach;
+mod relay;
 mod signal;
 mod spec;
 mod state;
@@ -31,10 +36,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use cache::{Trimmed, clean_images, trim};
+pub use capacity::{Capacity, Need, capacity};
+pub use clean::{CleanOptions, Cleaned, Left, clean};
 pub use client::Engine;
 pub use connect::{NoEngine, Surroundings, connect};
 pub use image::{Image, ImageOptions, Images, Progress, Wanted};
 pub use owner::Owner;
+pub use private::PrivateEngine;
 pub use subnet::Subnet;
 
 use super::{
@@ -76,11 +85,14 @@ struct Shared {
     options: Options,
     ledger: Arc<dyn Ledger>,
     names: Names,
-    uploads: Uploads,
+    /// What is to be uploaded, or why that cannot be said.
+    uploads: Result<Uploads, StageError>,
     /// Where the engine keeps the uploaded files; set once they are there.
     files: OnceLock<String>,
     news: OnceLock<News>,
     state: Mutex<State>,
+    /// Held by whoever is making something; taking the stage down waits for them.
+    making: tokio::sync::RwLock<()>,
 }
 
 /// What was made so far.
@@ -91,6 +103,8 @@ struct State {
     made: BTreeSet<Resource>,
     /// The paths at which images want volumes, by image ID.
     image_volumes: BTreeMap<String, Vec<String>>,
+    /// Open relays by service and port.
+    relays: BTreeMap<(String, u16), relay::Relay>,
     one_shots: u32,
     helpers: u32,
     commands: u32,
@@ -108,19 +122,11 @@ struct Served {
 
 impl DockerStage {
     /// A stage for a project; nothing is made yet.
-    ///
-    /// # Errors
-    /// When a secret or config has no content.
-    pub fn new(
-        engine: Engine,
-        project: Project,
-        options: Options,
-        ledger: Arc<dyn Ledger>,
-    ) -> Result<Self, StageError> {
+    pub fn new(engine: Engine, project: Project, options: Options, ledger: Arc<dyn Ledger>) -> Self {
         let created = jiff::Timestamp::now().as_second();
         let names = Names::new(&options.run, &options.owner, created, options.keep);
-        let uploads = Uploads::of(&project, &options.environment)?;
-        Ok(Self(Arc::new(Shared {
+        let uploads = Uploads::of(&project, &options.environment);
+        Self(Arc::new(Shared {
             engine,
             project,
             options,
@@ -130,7 +136,8 @@ impl DockerStage {
             files: OnceLock::new(),
             news: OnceLock::new(),
             state: Mutex::default(),
-        })))
+            making: tokio::sync::RwLock::default(),
+        }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -145,9 +152,29 @@ impl DockerStage {
         &self.0.names
     }
 
+    fn uploads(&self) -> Result<&Uploads, StageError> {
+        self.0.uploads.as_ref().map_err(Clone::clone)
+    }
+
     fn news(&self) -> News {
         let listen = || News::of(self.engine().clone(), self.names().label());
         self.0.news.get_or_init(listen).fresh()
+    }
+
+    /// Makes something to the end even if nobody waits for it any more: the engine would finish it
+    /// anyway, and behind the back of whoever is already cleaning up.
+    async fn finish<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, StageError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StageError>> + Send + 'static,
+    {
+        let stage = self.clone();
+        let work = work(self.clone());
+        let task = tokio::spawn(async move {
+            let _making = stage.0.making.read().await;
+            work.await
+        });
+        task.await.map_err(|error| StageError::new("finish", "what was being made", error.to_string()))?
     }
 
     /// Writes down what is about to be made.

@@ -10,6 +10,9 @@ use super::lines::Backlog;
 use super::{look, signal};
 use crate::stage::{Ended, Line, Process, StageError};
 
+/// How long a process may take to die.
+const LAST_MOMENTS: Duration = Duration::from_secs(10);
+
 /// A container that runs one command.
 pub(super) struct OneShotProcess {
     engine: Engine,
@@ -36,6 +39,21 @@ impl OneShotProcess {
 
     fn object(&self) -> String {
         format!("container {}", self.name)
+    }
+
+    /// The end of its first process ends every process of a container.
+    async fn send_kill(&self) -> Result<(), StageError> {
+        let inspected = self.engine.inspect_container(&self.name).await?;
+        let held = look::pid(&inspected)
+            .filter(|_| self.engine.local)
+            .and_then(|pid| signal::Held::of(pid, inspected.id.as_deref().unwrap_or_default()));
+        match held {
+            Some(held) if held.send(rustix::process::Signal::KILL) => {
+                held.ended().await;
+                Ok(())
+            }
+            _ => tolerate_ended(self.engine.kill_container(&self.name, "SIGKILL").await),
+        }
     }
 }
 
@@ -78,16 +96,12 @@ impl Process for OneShotProcess {
     }
 
     async fn kill(&mut self) -> Result<(), StageError> {
-        let inspected = self.engine.inspect_container(&self.name).await?;
-        let held = look::pid(&inspected)
-            .filter(|_| self.engine.local)
-            .and_then(|pid| signal::Held::of(pid, inspected.id.as_deref().unwrap_or_default()));
-        match held {
-            // The end of its first process ends every process of a container.
-            Some(held) if held.send(rustix::process::Signal::KILL) => held.ended().await,
-            _ => tolerate_ended(self.engine.kill_container(&self.name, "SIGKILL").await)?,
-        }
-        self.wait().await.map(drop)
+        let object = self.object();
+        let kill = async {
+            self.send_kill().await?;
+            self.wait().await.map(drop)
+        };
+        dead_in_time(object, kill).await
     }
 
     async fn is_running(&mut self) -> Result<bool, StageError> {
@@ -175,15 +189,31 @@ impl Process for ExecProcess {
     }
 
     async fn kill(&mut self) -> Result<(), StageError> {
-        if self.exit_code().await?.is_none() && !self.kill_here().await? {
-            self.kill_inside().await?;
-        }
-        self.wait().await.map(drop)
+        let object = object(&self.container);
+        let kill = async {
+            if self.exit_code().await?.is_none() && !self.kill_here().await? {
+                self.kill_inside().await?;
+            }
+            self.wait().await.map(drop)
+        };
+        dead_in_time(object, kill).await
     }
 
     async fn is_running(&mut self) -> Result<bool, StageError> {
         Ok(self.exit_code().await?.is_none())
     }
+}
+
+/// A frozen process dies only when it is thawed.
+async fn dead_in_time(
+    object: String,
+    kill: impl Future<Output = Result<(), StageError>> + Send,
+) -> Result<(), StageError> {
+    let late = |_| {
+        let cause = format!("it still runs {LAST_MOMENTS:?} after SIGKILL; is it frozen?");
+        StageError::new("kill", object, cause)
+    };
+    tokio::time::timeout(LAST_MOMENTS, kill).await.map_err(late)?
 }
 
 /// What has ended already needs no kill.

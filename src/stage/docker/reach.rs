@@ -1,4 +1,5 @@
-//! How the runner reaches a service (S17): a port of the loopback that the engine chose.
+//! How the runner reaches a service (S17): a port of the loopback that the engine chose, or a relay
+//! where the engine's loopback is not ours.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -12,6 +13,11 @@ impl DockerStage {
         self.known("reach", service)?;
         let mode = self.0.project.services[service].network_mode.as_deref();
         let owner = mode.and_then(|mode| mode.strip_prefix("service:")).unwrap_or(service);
+        if !self.engine().near
+            && let Some(address) = self.relay(service, port).await?
+        {
+            return Ok(address);
+        }
         let containers = self.inspect_containers(owner).await?;
         let published = containers.iter().find_map(|container| published(container, port));
         let closed = || {

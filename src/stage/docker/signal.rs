@@ -30,13 +30,18 @@ impl Held {
     }
 
     /// Returns when the process has ended.
-    #[expect(deprecated, reason = "its successor is unsafe; an `OwnedFd` upholds what that asks for")]
     pub(super) async fn ended(self) {
-        // A pidfd becomes readable when its process ends.
-        match AsyncFd::with_interest(self.fd, Interest::READABLE) {
-            Ok(fd) => drop(fd.readable().await),
-            Err(_) => tokio::task::yield_now().await,
-        }
+        gone(self.fd).await;
+    }
+}
+
+/// Returns when the process of a pidfd has ended.
+#[expect(deprecated, reason = "its successor is unsafe; an `OwnedFd` upholds what that asks for")]
+pub(super) async fn gone(pidfd: OwnedFd) {
+    // A pidfd becomes readable when its process ends.
+    match AsyncFd::with_interest(pidfd, Interest::READABLE) {
+        Ok(fd) => drop(fd.readable().await),
+        Err(_) => tokio::task::yield_now().await,
     }
 }
 

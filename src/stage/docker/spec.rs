@@ -132,10 +132,17 @@ fn host(service: &Service, place: &Place) -> HostConfig {
         sysctls: Some(service.sysctls.clone().into_iter().collect()),
         ulimits: Some(ulimits(service)),
         init: Some(service.init),
-        // Whatever the engine's default driver is, output must be readable.
-        log_config: Some(HostConfigLogConfig { typ: Some("json-file".to_owned()), config: None }),
+        log_config: Some(log()),
         ..HostConfig::default()
     }
+}
+
+/// Whatever the engine's own setting is, output must be readable, and not be cut before anybody has
+/// read it; one runaway program must not fill the disk either.
+fn log() -> HostConfigLogConfig {
+    let options = [("max-size", "1g"), ("max-file", "1")];
+    let options = options.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    HostConfigLogConfig { typ: Some("json-file".to_owned()), config: Some(options.into_iter().collect()) }
 }
 
 /// A name without a value takes away what the image sets.

@@ -73,7 +73,7 @@ impl DockerStage {
             let place = source
                 .rsplit_once('/')
                 .filter(|(root, _)| Some(*root) == self.0.files.get().map(String::as_str));
-            let upload = place.and_then(|(_, number)| self.0.uploads.describe(number));
+            let upload = place.and_then(|(_, number)| self.uploads().ok()?.describe(number));
             return upload.unwrap_or_else(|| {
                 format!("{} {source}", mount.typ.as_deref().unwrap_or("mount")).trim().to_owned()
             });

@@ -63,16 +63,19 @@ impl DockerStage {
     async fn make_networks(&self, wanted: Vec<Wanted>) -> Result<(), StageError> {
         // Any number will do that differs between runners.
         let seed = self.0.options.run.bytes().fold(0u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
-        network::create(self.engine(), self.0.options.subnets, seed, wanted).await
+        self.finish(|stage| async move {
+            network::create(stage.engine(), stage.0.options.subnets, seed, wanted).await
+        })
+        .await
     }
 
     async fn upload_files(&self) -> Result<(), StageError> {
-        if self.0.uploads.is_empty() {
+        if self.uploads()?.is_empty() {
             return Ok(());
         }
         let labels = self.names().labels(&BTreeMap::new(), &[]);
         let volume = Volume { name: self.names().files(), labels, options: BTreeMap::new() };
-        self.upload_into(&volume, self.0.uploads.tar()).await?;
+        self.upload_into(&volume, self.uploads()?.tar()).await?;
         let found = self.engine().inspect_volume(&volume.name).await?;
         // Set once: a second `up` of the same stage finds the same place.
         drop(self.0.files.set(found.mountpoint));
@@ -136,13 +139,26 @@ impl DockerStage {
                 }
             }
         }
-        match order.waiting() {
-            waiting if waiting.is_empty() => Ok(()),
-            waiting => {
-                let cause = "they depend on each other in a circle";
-                Err(StageError::new("start", format!("services {}", waiting.join(", ")), cause))
+        let waiting = order.waiting();
+        if !waiting.is_empty() {
+            let cause = "they depend on each other in a circle";
+            return Err(StageError::new("start", format!("services {}", waiting.join(", ")), cause));
+        }
+        self.still_up().await
+    }
+
+    /// Whoever ran for a moment and failed while others were waited for is not up.
+    async fn still_up(&self) -> Result<(), StageError> {
+        let services: Vec<String> = self.state().services.keys().cloned().collect();
+        let all = join_all(services.iter().map(|service| self.inspect_containers(service))).await;
+        for (service, containers) in services.iter().zip(all) {
+            let health = worst(&containers?);
+            let failed = matches!(health, Health::Exited(code) if code != 0);
+            if failed && self.0.project.services[service].restart == Restart::No {
+                return Err(self.not_up(service, format!("it is {health}")).await);
             }
         }
+        Ok(())
     }
 
     async fn start_one(&self, service: String) -> Result<(String, Condition), StageError> {

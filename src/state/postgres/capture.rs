@@ -12,7 +12,7 @@ use super::leftovers::{self, OwnBackends};
 use super::snapshot::Snapshot;
 use super::tables::{self, Table};
 use super::{keep, large_objects, schema, sequences};
-use crate::state::model::{Kept, StoreCapture, TableData};
+use crate::state::model::{Kept, StoreCapture, TableData, is_called};
 
 /// What a comparison of data leaves out of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -138,7 +138,7 @@ fn is_of_the_condition(sqlstate: Option<&str>) -> bool {
 
 /// What the exceptions leave out of this table; none if none names it.
 pub(super) fn left_out(table: &Table, exceptions: &[TableException]) -> Option<LeftOut> {
-    let mut named = exceptions.iter().filter(|exception| table.is_called(&exception.table)).peekable();
+    let mut named = exceptions.iter().filter(|exception| is_called(&table.name, &exception.table)).peekable();
     named.peek()?;
     let mut left_out = LeftOut::default();
     for exception in named {

@@ -18,7 +18,7 @@ pub(super) async fn read(client: &Client, version: i32) -> Result<Option<TableDa
         return Ok(None);
     }
     let hash = if version >= 14_00_00 {
-        "hash_record_extended(ROW(loid, pageno, data), 0)"
+        "hashint4extended(0, hash_record_extended(ROW(loid, pageno, data), 0))"
     } else {
         "hashtextextended(ROW(loid, pageno, data)::text, 0)"
     };

@@ -11,52 +11,94 @@ use tokio_postgres::Client;
 use super::error::StoreError;
 use crate::state::model::{Definition, ObjectKind, ObjectName};
 
-/// One query for a family of objects, and the server versions that understand it.
+/// One query for a family of objects, and when it is worth asking.
 struct Family {
     name: &'static str,
     sql: &'static str,
     since: i32,
     before: i32,
+    /// The catalogs that hold such objects; empty if they are always asked for. Planning a query for
+    /// nothing takes longer than all that it would find.
+    catalogs: &'static [&'static str],
 }
 
 impl Family {
-    const fn new(name: &'static str, sql: &'static str) -> Self {
-        Self { name, sql, since: 0, before: i32::MAX }
+    const fn new(name: &'static str, sql: &'static str, catalogs: &'static [&'static str]) -> Self {
+        Self { name, sql, since: 0, before: i32::MAX, catalogs }
     }
 
     fn is_understood_by(&self, version: i32) -> bool {
         (self.since..self.before).contains(&version)
     }
+
+    /// An SQL condition that is false only when the query would find nothing: what the server was born
+    /// with has identifiers below 16384.
+    fn may_find_something(&self) -> String {
+        if self.catalogs.is_empty() {
+            return "true".to_owned();
+        }
+        let some = self.catalogs.iter().map(|catalog| match *catalog {
+            // Labels have no identifiers, and those of subscriptions are hidden from most roles.
+            "pg_seclabel" | "pg_shseclabel" | "pg_subscription" => format!("EXISTS (SELECT FROM {catalog})"),
+            _ => format!("EXISTS (SELECT FROM {catalog} WHERE oid >= 16384)"),
+        });
+        some.collect::<Vec<_>>().join(" OR ")
+    }
 }
 
+const PUBLICATIONS: &[&str] = &["pg_publication"];
+
 const FAMILIES: &[Family] = &[
-    Family::new("the database", include_str!("schema/database.sql")),
-    Family::new("extensions", include_str!("schema/extensions.sql")),
-    Family::new("schemas", include_str!("schema/schemas.sql")),
-    Family::new("relations", include_str!("schema/relations.sql")),
-    Family::new("columns", include_str!("schema/columns.sql")),
-    Family::new("constraints", include_str!("schema/constraints.sql")),
-    Family::new("indexes", include_str!("schema/indexes.sql")),
-    Family::new("sequences", SEQUENCES),
-    Family::new("triggers", include_str!("schema/triggers.sql")),
-    Family::new("rules", include_str!("schema/rules.sql")),
-    Family::new("policies", include_str!("schema/policies.sql")),
-    Family::new("functions", include_str!("schema/functions.sql")),
-    Family::new("aggregates", include_str!("schema/aggregates.sql")),
-    Family::new("types", include_str!("schema/types.sql")),
-    Family::new("operators", include_str!("schema/operators.sql")),
-    Family::new("text objects", include_str!("schema/texts.sql")),
-    Family::new("statistics objects", include_str!("schema/statistics.sql")),
-    Family::new("languages", include_str!("schema/languages.sql")),
-    Family::new("foreign objects", include_str!("schema/foreign.sql")),
-    Family { since: 15_00_00, ..Family::new("publications", include_str!("schema/publications.sql")) },
+    Family::new("the database", include_str!("schema/database.sql"), &[]),
+    Family::new("extensions", include_str!("schema/extensions.sql"), &[]),
+    Family::new("schemas", include_str!("schema/schemas.sql"), &[]),
+    Family::new("relations", include_str!("schema/relations.sql"), &[]),
+    Family::new("columns", include_str!("schema/columns.sql"), &[]),
+    Family::new("constraints", include_str!("schema/constraints.sql"), &[]),
+    Family::new("indexes", include_str!("schema/indexes.sql"), &[]),
+    Family::new("sequences", SEQUENCES, &["pg_class"]),
+    Family::new("triggers", include_str!("schema/triggers.sql"), &["pg_trigger"]),
+    Family::new("rules", include_str!("schema/rules.sql"), &["pg_rewrite"]),
+    Family::new("policies", include_str!("schema/policies.sql"), &["pg_policy"]),
+    Family::new("functions", include_str!("schema/functions.sql"), &["pg_proc"]),
+    Family::new("aggregates", include_str!("schema/aggregates.sql"), &["pg_proc"]),
+    Family::new("types", include_str!("schema/types.sql"), &["pg_type"]),
+    Family::new(
+        "operators",
+        include_str!("schema/operators.sql"),
+        &["pg_cast", "pg_operator", "pg_opclass", "pg_opfamily"],
+    ),
+    Family::new(
+        "text objects",
+        include_str!("schema/texts.sql"),
+        &["pg_collation", "pg_conversion", "pg_ts_config", "pg_ts_dict"],
+    ),
+    Family::new("statistics objects", include_str!("schema/statistics.sql"), &["pg_statistic_ext"]),
+    Family::new(
+        "languages",
+        include_str!("schema/languages.sql"),
+        &["pg_language", "pg_am", "pg_event_trigger"],
+    ),
+    Family::new(
+        "foreign objects",
+        include_str!("schema/foreign.sql"),
+        &["pg_foreign_data_wrapper", "pg_foreign_server"],
+    ),
+    Family {
+        since: 15_00_00,
+        ..Family::new("publications", include_str!("schema/publications.sql"), PUBLICATIONS)
+    },
     Family {
         before: 15_00_00,
-        ..Family::new("publications", include_str!("schema/publications_before_15.sql"))
+        ..Family::new("publications", include_str!("schema/publications_before_15.sql"), PUBLICATIONS)
     },
-    Family::new("subscriptions", include_str!("schema/subscriptions.sql")),
-    Family::new("default privileges", include_str!("schema/default_privileges.sql")),
-    Family::new("security labels", include_str!("schema/security_labels.sql")),
+    Family::new("subscriptions", include_str!("schema/subscriptions.sql"), &["pg_subscription"]),
+    Family::new("default privileges", include_str!("schema/default_privileges.sql"), &["pg_default_acl"]),
+    Family::new(
+        "security labels",
+        include_str!("schema/security_labels.sql"),
+        &["pg_seclabel", "pg_shseclabel"],
+    ),
 ];
 
 /// What defines sequences; their positions are read elsewhere.
@@ -68,12 +110,21 @@ pub(super) async fn read(
     version: i32,
 ) -> Result<BTreeMap<ObjectName, Definition>, StoreError> {
     let mut objects = BTreeMap::new();
-    for family in FAMILIES.iter().filter(|family| family.is_understood_by(version)) {
+    for family in worth_asking(client, version).await? {
         for (object, definition) in read_family(client, family.name, family.sql).await? {
             add(&mut objects, object, definition);
         }
     }
     Ok(objects)
+}
+
+async fn worth_asking(client: &Client, version: i32) -> Result<Vec<&'static Family>, StoreError> {
+    let understood: Vec<&Family> =
+        FAMILIES.iter().filter(|family| family.is_understood_by(version)).collect();
+    let conditions: Vec<String> = understood.iter().map(|family| family.may_find_something()).collect();
+    let row = client.query_one(&format!("SELECT {}", conditions.join(", ")), &[]).await;
+    let row = row.map_err(|error| StoreError::query("looking which kinds of objects there are", &error))?;
+    Ok(understood.into_iter().enumerate().filter(|(at, _)| row.get(*at)).map(|(_, family)| family).collect())
 }
 
 /// Reads the objects that one query lists.

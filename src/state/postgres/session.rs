@@ -4,13 +4,13 @@
 use std::io::Cursor;
 use std::pin::pin;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt, TryStreamExt};
 use tokio::task::AbortHandle;
 use tokio_postgres::SimpleQueryMessage;
 
 use super::connect::{Link, PostgresTarget};
 use super::error::{Notice, SqlError, StoreError};
-use crate::sql::Statement;
+use crate::sql::{Statement, is_copy_out};
 
 /// How many rows of a result are kept.
 const MOST_ROWS: usize = 1_000;
@@ -89,6 +89,7 @@ impl Session {
     pub async fn execute(&mut self, statement: &Statement) -> Result<Executed, SqlError> {
         let done = match &statement.copy_data {
             Some(data) => self.copy_in(&statement.text, data).await,
+            None if is_copy_out(&statement.text) => self.copy_out(&statement.text).await,
             None => run_simple(&self.link, &statement.text).await,
         };
         let mut executed = done.map_err(|error| self.link.explain(&error))?;
@@ -113,6 +114,19 @@ impl Session {
         }
         let rows_affected = sink.finish().await?;
         Ok(Executed { rows_affected, ..Executed::default() })
+    }
+
+    /// Each line that comes out is kept as a row of one column.
+    async fn copy_out(&self, statement: &str) -> Result<Executed, tokio_postgres::Error> {
+        let mut lines = pin!(self.link.client.copy_out(statement).await?);
+        let mut executed = Executed::default();
+        let mut bytes = 0;
+        while let Some(line) = lines.try_next().await? {
+            executed.rows_affected += 1;
+            let line = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
+            executed.keep(vec![Some(line)], &mut bytes);
+        }
+        Ok(executed)
     }
 }
 

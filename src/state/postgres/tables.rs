@@ -9,8 +9,6 @@ use super::error::StoreError;
 pub(super) struct Table {
     /// `schema.table` as SQL writes it.
     pub(super) name: String,
-    /// `schema.table` without quotes, and `table` alone when it is in `public`: how exceptions name it.
-    pub(super) plain: String,
     /// Whether the server empties it when it crashes.
     pub(super) unlogged: bool,
     /// Its size on disk in bytes, indexes left out.
@@ -32,16 +30,6 @@ pub(super) struct Column {
     pub(super) builtin: Option<String>,
 }
 
-impl Table {
-    /// Whether this is the table that somebody wrote as `schema.table`, or `table` for one in `public`.
-    pub(super) fn is_called(&self, written: &str) -> bool {
-        written == self.name
-            || written == self.plain
-            || self.plain.strip_prefix("public.").is_some_and(|name| name == written)
-            || self.name.strip_prefix("public.").is_some_and(|name| name == written)
-    }
-}
-
 /// Lists the tables in order of name.
 pub(super) async fn list(client: &Client) -> Result<Vec<Table>, StoreError> {
     let doing = "listing the tables";
@@ -61,16 +49,15 @@ pub(super) async fn list(client: &Client) -> Result<Vec<Table>, StoreError> {
 fn table(row: &Row) -> Result<Table, tokio_postgres::Error> {
     Ok(Table {
         name: row.try_get(0)?,
-        plain: row.try_get(1)?,
-        unlogged: row.try_get(2)?,
-        size: row.try_get::<_, i64>(3)?.unsigned_abs(),
-        key: row.try_get::<_, Option<Vec<String>>>(4)?.unwrap_or_default(),
+        unlogged: row.try_get(1)?,
+        size: row.try_get::<_, i64>(2)?.unsigned_abs(),
+        key: row.try_get::<_, Option<Vec<String>>>(3)?.unwrap_or_default(),
         columns: Vec::new(),
     })
 }
 
 /// A table may have no columns at all.
 fn column(row: &Row) -> Result<Option<Column>, tokio_postgres::Error> {
-    let Some(name) = row.try_get::<_, Option<String>>(5)? else { return Ok(None) };
-    Ok(Some(Column { name, quoted: row.try_get(6)?, builtin: row.try_get(7)? }))
+    let Some(name) = row.try_get::<_, Option<String>>(4)? else { return Ok(None) };
+    Ok(Some(Column { name, quoted: row.try_get(5)?, builtin: row.try_get(6)? }))
 }

@@ -14,7 +14,7 @@ keys AS (
                     AND a.attnum = k WHERE NOT a.attnotnull)
   ORDER BY x.indrelid, x.indisprimary DESC, i.relname COLLATE "C"
 )
-SELECT format('%I.%I', n.nspname, c.relname), n.nspname || '.' || c.relname, c.relpersistence = 'u',
+SELECT format('%I.%I', n.nspname, c.relname), c.relpersistence = 'u',
   coalesce(pg_table_size(c.oid), 0),
   (SELECT array_agg(ka.attname::text ORDER BY o.at)
    FROM keys k, unnest(k.indkey) WITH ORDINALITY o (attnum, at), pg_attribute ka

@@ -78,11 +78,12 @@ async fn services_start_when_their_dependencies_allow() {
 
 #[tokio::test]
 async fn a_service_that_does_not_come_up_is_shown_with_its_last_words() {
-    let broken = after(shell("echo no such column >&2; exit 3"), "db", Condition::ServiceStarted);
-    let services = vec![("db", shell(IDLE)), ("api", broken)];
+    let broken = shell("echo no such column >&2; exit 3");
+    let next = after(shell(IDLE), "api", Condition::ServiceCompletedSuccessfully);
+    let services = vec![("api", broken), ("next", next)];
     with_stage(project(services), options(), |stage, _| async move {
         let error = stage.up(SOON).await.unwrap_err();
-        assert_eq!(error.to_string(), "could not bring up service api: it is ended with exit code 3");
+        assert_eq!(error.to_string(), "could not bring up service api: it is stopped with exit code 3");
         assert_eq!(error.evidence, ["no such column"]);
     })
     .await;
@@ -495,6 +496,66 @@ async fn a_port_is_one_byte_stream_both_ways() {
             drop(stream.read_to_string(&mut said).await);
         }
         assert_eq!(said, "ping\n");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn s21_a_start_that_is_broken_off_anywhere_leaves_nothing() {
+    for moment in 0..12 {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("x"), "x").unwrap();
+        let mut web = shell(IDLE);
+        web.mounts = vec![
+            mount("/x", MountSource::Bind(folder.path().join("x"))),
+            mount("/a", MountSource::Anonymous),
+        ];
+        let services = vec![("db", shell(IDLE)), ("web", after(web, "db", Condition::ServiceStarted))];
+        with_stage(project(services), options(), |stage, memory| async move {
+            drop(tokio::time::timeout(Duration::from_millis(60 * moment), stage.up(SOON)).await);
+            assert!(stage.down().await.is_empty());
+            // Whatever the engine was still making must not come to light later.
+            for resource in memory.intended.lock().unwrap().iter() {
+                let kind = match resource.kind {
+                    ResourceKind::Container => "container",
+                    ResourceKind::Network => "network",
+                    ResourceKind::Volume => "volume",
+                    ResourceKind::Image => "image",
+                };
+                let found =
+                    std::process::Command::new("docker").args([kind, "inspect", &resource.name]).output();
+                assert!(!found.unwrap().status.success(), "{} is left after {moment}", resource.name);
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn s17_an_engine_elsewhere_is_reached_through_its_own_stream() {
+    let alone = Service {
+        network_mode: Some("none".to_owned()),
+        networks: BTreeMap::new(),
+        ..shell(
+            "exec perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 8080, Listen => 9, \
+             ReuseAddr => 1) or die; while ($c = $s->accept) { @l = <$c>; print $c reverse @l; close $c }'",
+        )
+    };
+    with_remote_stage(project(vec![("web", alone)]), options(), |stage| async move {
+        stage.up(SOON).await.unwrap();
+        let address = stage.address("web", 8080).await.unwrap();
+        assert!(address.ip().is_loopback());
+        assert_eq!(stage.address("web", 8080).await.unwrap(), address, "one relay is enough");
+        let long = format!("{}\n", "x".repeat(300_000));
+        let mut said = String::new();
+        while said.is_empty() {
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            // The service answers when it has heard that this was all.
+            drop(stream.write_all(format!("one\n{long}").as_bytes()).await);
+            drop(stream.shutdown().await);
+            drop(stream.read_to_string(&mut said).await);
+        }
+        assert!(said == format!("{long}one\n"), "{} bytes came back", said.len());
     })
     .await;
 }

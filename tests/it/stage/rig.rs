@@ -74,7 +74,7 @@ async fn on_engine<F>(
     let images = project.services.keys().map(|name| (name.clone(), BASE.to_owned())).collect();
     let options = Options { images, ..options };
     let ledger: Arc<dyn Ledger> = Arc::clone(&memory) as Arc<dyn Ledger>;
-    let stage = DockerStage::new(engine, project, options, ledger).unwrap();
+    let stage = DockerStage::new(engine, project, options, ledger);
     let result = AssertUnwindSafe(test(stage.clone(), memory)).catch_unwind().await;
     let errors = stage.down().await;
     let left = stage.strays().await.unwrap();

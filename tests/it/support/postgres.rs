@@ -25,7 +25,7 @@ const SETTINGS: &[&str] = &[
     "max_prepared_transactions=20",
     "wal_level=logical",
     "log_statement=all",
-    "log_line_prefix=[%p] ",
+    "log_line_prefix=[%p %a] ",
 ];
 const WATCH: &str = "entrypoint postgres \"$@\" & server=$!; cat > /dev/null; kill -QUIT $server; wait";
 
@@ -35,6 +35,25 @@ pub(crate) struct Server {
     address: SocketAddr,
     /// Holds the container's standard input open; never read again.
     _container: Child,
+}
+
+/// One entry of the server's log.
+pub(crate) struct LogEntry {
+    /// The server process.
+    pub(crate) pid: i32,
+    /// The application name of its client.
+    pub(crate) client: String,
+    /// What was logged, severity first.
+    pub(crate) text: String,
+}
+
+impl LogEntry {
+    /// Reads a line that begins with `[process client] `.
+    fn parse(line: &str) -> Option<Self> {
+        let (prefix, text) = line.strip_prefix('[')?.split_once("] ")?;
+        let (pid, client) = prefix.split_once(' ')?;
+        Some(Self { pid: pid.parse().ok()?, client: client.to_owned(), text: text.to_owned() })
+    }
 }
 
 /// A database that belongs to one test.
@@ -122,10 +141,48 @@ impl Server {
 
     /// What the server has logged of one of its processes.
     pub(crate) fn log_of(&self, pid: i32) -> Vec<String> {
-        let output = docker(&["logs", &self.name]).unwrap();
-        let log = String::from_utf8_lossy(&output.stderr).into_owned();
-        let mark = format!("[{pid}] ");
-        log.lines().filter_map(|line| line.strip_prefix(&mark)).map(str::to_owned).collect()
+        let entries = self.log().into_iter().filter(|entry| entry.pid == pid);
+        entries.map(|entry| entry.text).collect()
+    }
+
+    /// Everything that the server has logged of its clients, each entry with its later lines.
+    pub(crate) fn log(&self) -> Vec<LogEntry> {
+        let mut entries: Vec<LogEntry> = Vec::new();
+        for line in self.whole_log().lines() {
+            match (LogEntry::parse(line), entries.last_mut()) {
+                (Some(entry), _) => entries.push(entry),
+                (None, Some(last)) => {
+                    last.text.push('\n');
+                    last.text.push_str(line.strip_prefix('\t').unwrap_or(line));
+                }
+                (None, None) => {}
+            }
+        }
+        entries
+    }
+
+    /// The log up to now: a statement sent now is waited for, for the engine hears of it later.
+    fn whole_log(&self) -> String {
+        let now = format!("until here {}", started());
+        self.shell(&format!("psql -X -q -U postgres -c \"SELECT '{now}'\" postgres"), "");
+        let read = wait_for("the log to reach us", || {
+            let output = docker(&["logs", &self.name]).ok()?;
+            let log = String::from_utf8_lossy(&output.stderr).into_owned();
+            log.contains(&now).then_some(log)
+        });
+        read.unwrap()
+    }
+
+    /// Runs a shell command inside the server's container and gives what it wrote.
+    pub(crate) fn shell(&self, command: &str, input: &str) -> String {
+        let mut run = Command::new("docker");
+        run.args(["exec", "--interactive", &self.name, "sh", "-c", command]);
+        run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = run.spawn().unwrap();
+        running.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = running.wait_with_output().unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn start() -> Result<Self, String> {

@@ -1,6 +1,6 @@
 //! Building an image from today's files, under a name that carries their digest.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ impl Images {
                 Ok(step) => self.note(&log, &title, &step.stream.or(step.status).unwrap_or_default()),
                 // Not every engine's progress can be read; the image is looked for afterwards.
                 Err(Error::JsonDataError { message, .. }) => {
-                    log.write(&format!("[unreadable progress: {message}]"))
+                    log.write(&format!("[unreadable progress: {message}]"));
                 }
                 Err(error) => return Err(log.attach_to(problem("build", object(), error).error)),
             }
@@ -83,6 +83,7 @@ impl Images {
     }
 
     fn note(&self, log: &Log, title: &str, said: &str) {
+        let said = plain(said);
         for line in said.lines().filter(|line| !line.trim().is_empty()) {
             log.write(line);
             if line.starts_with("Step ") {
@@ -126,6 +127,18 @@ impl Images {
         let tagged = self.engine.docker().tag_image(name, Some(options));
         Ok(call("note the use of", format!("image {name}"), tagged).await?)
     }
+}
+
+/// The builder paints what went to standard error.
+fn plain(said: &str) -> String {
+    let mut plain = String::with_capacity(said.len());
+    let mut parts = said.split('\u{1b}');
+    plain.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        // A colour ends with an `m`.
+        plain.push_str(part.split_once('m').filter(|_| part.starts_with('[')).map_or(part, |(_, rest)| rest));
+    }
+    plain
 }
 
 struct Read {
@@ -229,11 +242,16 @@ mod tests {
     }
 
     #[test]
+    fn colours_are_washed_off() {
+        assert_eq!(plain("a\u{1b}[91mno compiler\n\u{1b}[0mb"), "ano compiler\nb");
+        assert_eq!(plain("plain"), "plain");
+    }
+
+    #[test]
     fn a_build_is_called_after_its_folder() {
         let build = |dockerfile: &str| Build {
             context: "/s/api".into(),
             dockerfile: dockerfile.to_owned(),
-            args: BTreeMap::new(),
             ..Build::default()
         };
         assert_eq!(title(&build("Dockerfile")), "api");

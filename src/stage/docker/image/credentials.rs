@@ -280,7 +280,7 @@ mod tests {
                 LETTERS[number] as char
             };
             let mut text: String = bits.chunks(6).map(letter).collect();
-            while text.len() % 4 != 0 {
+            while !text.len().is_multiple_of(4) {
                 text.push('=');
             }
             prop_assert_eq!(base64(&text), Some(bytes));
