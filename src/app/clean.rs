@@ -11,12 +11,11 @@ use crate::stage::{Resource, ResourceKind};
 
 pub(super) async fn clean(clean: &Clean, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
     let here = owner()?;
-    let was_private = private(&here, around, out).await?;
-    let engine = match docker::connect(&docker::Surroundings::of(&around.environment)).await {
-        Ok(engine) => engine,
-        // The only engine was the private one, and it is gone with everything on it.
-        Err(_) if was_private => return Ok(exit::MET),
-        Err(none) => return Err(none.into()),
+    let engine = match (private_engine(&here, around, out).await?, super::engine::find(around).await) {
+        (_, Ok(engine)) => engine,
+        // It was all there was to clean.
+        (true, Err(_)) => return Ok(exit::MET),
+        (false, Err(none)) => return Err(none),
     };
     let options = CleanOptions { older_than: clean.older_than.map(|span| span.0), spare_kept: false };
     let mut cleaned = docker::clean(&engine, &here, now(), options).await;
@@ -30,11 +29,14 @@ pub(super) async fn clean(clean: &Clean, around: &Surroundings, out: &mut dyn Wr
     Ok(if cleaned.errors.is_empty() { exit::MET } else { exit::TROUBLE })
 }
 
-/// Removes a private engine that its runner has left; true when there was one.
-async fn private(here: &Owner, around: &Surroundings, out: &mut dyn Write) -> Result<bool, AppError> {
-    let private = super::engine::private(around);
-    let in_use = private.owner().is_some_and(|owner| owner != *here && owner.lives(here) == Some(true));
-    if !private.exists() || in_use {
+/// Stops and removes the private engine, with everything on it, unless a living runner uses it; whether
+/// it was removed.
+async fn private_engine(here: &Owner, around: &Surroundings, out: &mut dyn Write) -> Result<bool, AppError> {
+    let Some(private) = super::engine::private(around).filter(docker::PrivateEngine::exists) else {
+        return Ok(false);
+    };
+    if private.owner().is_some_and(|owner| owner.lives(here) == Some(true)) {
+        say(out, &format!("left the private engine at {}: its runner is alive\n", private.host()))?;
         return Ok(false);
     }
     private.remove().await.map_err(|error| AppError::Trouble(error.to_string()))?;

@@ -9,49 +9,58 @@ use crate::plan::DrillPlan;
 use crate::stage::StageError;
 use crate::stage::docker::{self, Engine, Need, PrivateEngine, Subnet};
 
-/// An engine, and the private one that was started for it.
-pub(super) struct Found {
-    pub(super) engine: Engine,
-    private: Option<PrivateEngine>,
-}
-
-impl Found {
-    /// Stops the engine that was started, with everything on it.
-    pub(super) async fn release(self) -> Result<(), AppError> {
-        match self.private {
-            Some(private) => private.remove().await.map_err(|error| AppError::Trouble(error.to_string())),
-            None => Ok(()),
-        }
+/// Finds the engine; where none answers and none is named, the private one if it runs.
+pub(super) async fn find(around: &Surroundings) -> Result<Engine, AppError> {
+    let named = docker::Surroundings::of(&around.environment);
+    let none = match docker::connect(&named).await {
+        Ok(engine) => return Ok(engine),
+        Err(none) => none,
+    };
+    match private(around) {
+        Some(private) if named.host.is_none() && private.runs() => Ok(reach(&private).await?),
+        _ => Err(none.into()),
     }
 }
 
-/// Finds the engine; starts a private one where none answers and `start` allows it, and says so.
+/// Finds the engine; starts a private one where none answers and that is allowed.
 pub(super) async fn find_or_start(
     start: bool,
     around: &Surroundings,
     out: &mut dyn Write,
-) -> Result<Found, AppError> {
-    let usual = docker::Surroundings::of(&around.environment);
-    let none = match docker::connect(&usual).await {
-        Ok(engine) => return Ok(Found { engine, private: None }),
-        Err(none) if !start => return Err(none.into()),
+) -> Result<Engine, AppError> {
+    let none = match find(around).await {
+        Ok(engine) => return Ok(engine),
+        Err(none) if !start => return Err(none),
         Err(none) => none,
     };
-    let private = private(around);
-    say(out, &format!("no engine answers at {}; starting a private one at {}\n", none.host, private.host()))?;
+    let private = private(around).ok_or(none)?;
+    say(out, &format!("no Docker engine answers: starting a private one at {}\n", private.host()))?;
     let owner = super::clean::owner()?;
-    let started = private.start(&owner, &[]).await;
-    started.map_err(|error| AppError::Trouble(error.to_string()))?;
-    let ours = docker::Surroundings { host: Some(private.host()), ..usual };
-    let engine = docker::connect(&ours).await?;
-    Ok(Found { engine, private: Some(private) })
+    private.start(&owner).await.map_err(|error| AppError::Trouble(shown(&error)))?;
+    say(out, "it stays for the next drills; `backout clean` stops and removes it\n\n")?;
+    Ok(reach(&private).await?)
 }
 
-/// The private engine of this user, running or not.
-pub(super) fn private(around: &Surroundings) -> PrivateEngine {
-    let get = |name: &str| around.environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let state = get("XDG_STATE_HOME").or_else(|| get("HOME").map(|home| home.join(".local/state")));
-    PrivateEngine::at(state.unwrap_or_else(|| PathBuf::from("/tmp")).join("backout/engine"))
+/// The private engine of this user, running or not; none without a home.
+pub(super) fn private(around: &Surroundings) -> Option<PrivateEngine> {
+    let get = |name: &str| around.environment.get(name).filter(|value| !value.is_empty());
+    let state = get("XDG_STATE_HOME").map(PathBuf::from);
+    let state = state.or_else(|| get("HOME").map(|home| PathBuf::from(home).join(".local/state")))?;
+    Some(PrivateEngine::at(state.join("backout/engine")))
+}
+
+async fn reach(private: &PrivateEngine) -> Result<Engine, docker::NoEngine> {
+    let host = Some(private.host());
+    docker::connect(&docker::Surroundings { host, ..docker::Surroundings::default() }).await
+}
+
+/// An error with what is to be looked at.
+fn shown(error: &StageError) -> String {
+    let mut text = error.to_string();
+    for line in &error.evidence {
+        text = format!("{text}\n  {line}");
+    }
+    text
 }
 
 /// The addresses of networks: `--subnets`, else the usual ones.
@@ -91,6 +100,24 @@ pub(super) fn bytes(text: &str) -> Result<u64, AppError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_private_engine_has_its_place_in_the_users_state() {
+        let around = |pairs: &[(&str, &str)]| Surroundings {
+            environment: pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            current: PathBuf::new(),
+            stdout_is_terminal: false,
+            stderr_is_terminal: false,
+            stdin_is_terminal: false,
+            width: 80,
+        };
+        let host = |pairs| private(&around(pairs)).map(|private| private.host());
+        let own = "unix:///home/a/.local/state/backout/engine/docker.sock".to_owned();
+        assert_eq!(host(&[("HOME", "/home/a"), ("XDG_STATE_HOME", "")]), Some(own));
+        let state = "unix:///s/backout/engine/docker.sock".to_owned();
+        assert_eq!(host(&[("HOME", "/home/a"), ("XDG_STATE_HOME", "/s")]), Some(state));
+        assert_eq!(host(&[]), None);
+    }
 
     #[test]
     fn sizes_have_units() {

@@ -26,7 +26,7 @@ const DEMO: &str = "drills/demo.yaml";
 
 pub(super) async fn run(run: &Run, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
     let drill = files::plan(&run.inputs, how(&run.how, !run.no_control, around), around)?;
-    let engine = docker::connect(&docker::Surroundings::of(&around.environment)).await?;
+    let engine = super::engine::find(around).await?;
     walk(drill, engine, &run.how, around, out).await
 }
 
@@ -39,18 +39,14 @@ pub(super) async fn demo(demo: &Demo, around: &Surroundings, out: &mut dyn Write
     })?;
     let inputs = Inputs { paths: vec![file], set: Vec::new(), root: None, allow_host: false };
     let drill = files::plan(&inputs, how(&demo.how, true, around), around)?;
-    let found = super::engine::find_or_start(demo.start_engine, around, out).await?;
+    let engine = super::engine::find_or_start(demo.start_engine, around, out).await?;
     say(
         out,
         "Two rollbacks of the same change, a dropped column. Each is walked four times: without\n\
          a rollback (control), after the whole change, after a change that broke half-way, and\n\
          not at all (idle). Both end with exit 0; only one brings the data back.\n\n",
     )?;
-    let walked = walk(drill, found.engine.clone(), &demo.how, around, out).await;
-    // Whatever came of the drill, an engine that was started for it goes with it.
-    let released = found.release().await;
-    let code = walked?;
-    released?;
+    let code = walk(drill, engine, &demo.how, around, out).await?;
     say(
         out,
         "\ntry next:  backout run scenarios/interrupted-migration\n           \

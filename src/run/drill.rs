@@ -188,7 +188,10 @@ impl Drill<'_> {
         };
         let left = match tokio::time::timeout(FORCED, removal).await {
             Ok(left) => left?.iter().map(ToString::to_string).collect(),
-            Err(_) => vec![format!("not everything was removed within {} s; `backout clean` does", FORCED.as_secs())],
+            Err(_) => vec![format!(
+                "not everything was removed within {} s; `backout clean` does",
+                FORCED.as_secs()
+            )],
         };
         scribe.note(&Event::RunEnded { left })?;
         Ok(None)
@@ -204,12 +207,7 @@ impl Drill<'_> {
         Ok(Ground::new(self.run, Arc::clone(plan), images.clone(), stage, Arc::clone(&self.world), stores))
     }
 
-    async fn take_down(
-        &self,
-        ground: &Ground,
-        scribe: &Scribe,
-        kind: RunKind,
-    ) -> Result<(), JournalError> {
+    async fn take_down(&self, ground: &Ground, scribe: &Scribe, kind: RunKind) -> Result<(), JournalError> {
         let kept = if ground.plan.failure.is_some() { RunKind::Interrupted } else { RunKind::Finished };
         if self.options.keep && kind == kept {
             let addresses = self.addresses(ground).await;

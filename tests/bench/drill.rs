@@ -51,7 +51,11 @@ fn commands() {
     let (head, _) = text.split_once("  http:").unwrap();
     let expectations = "    - { on: api, get: /healthz, status: 200, within: 5s }\n";
     let lines = 500 - head.lines().count() - 1;
-    std::fs::write(folder.path().join("scenario.yaml"), format!("{head}  http:\n{}", expectations.repeat(lines))).unwrap();
+    std::fs::write(
+        folder.path().join("scenario.yaml"),
+        format!("{head}  http:\n{}", expectations.repeat(lines)),
+    )
+    .unwrap();
     let path = folder.path().to_str().unwrap();
     let check = median((0..20).map(|_| timed(&mut backout(&["check", path]))).collect());
     let help = median((0..20).map(|_| timed(&mut backout(&["--help"]))).collect());
@@ -85,7 +89,8 @@ fn interrupted() {
 fn drill() -> Value {
     let folder = tempfile::tempdir().unwrap();
     let reports = folder.path().to_str().unwrap();
-    let mut command = backout(&["run", "--no-control", "--report-dir", reports, "scenarios/drop-column/right"]);
+    let mut command =
+        backout(&["run", "--no-control", "--report-dir", reports, "scenarios/drop-column/right"]);
     let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(2), "without a control run the verdict is inconclusive");
     serde_json::from_str(&std::fs::read_to_string(folder.path().join("scorecard.json")).unwrap()).unwrap()

@@ -24,8 +24,7 @@ use crate::stage::StageError;
 #[derive(Clone)]
 pub struct Engine {
     docker: Docker,
-    /// Where it is, as in DOCKER_HOST.
-    pub(super) host: String,
+    host: String,
     /// Whether its processes may be ours to signal: it is behind a Unix socket.
     pub(super) local: bool,
     /// Whether its published ports are on our own loopback: it calls its machine as we call ours.
@@ -68,6 +67,11 @@ pub(super) type Input = Pin<Box<dyn AsyncWrite + Send>>;
 impl Engine {
     pub(super) fn new(docker: Docker, host: String, local: bool, near: bool) -> Self {
         Self { docker, host, local, near }
+    }
+
+    /// Where it is, as in DOCKER_HOST.
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// The bare client, for the calls that live with their one user.

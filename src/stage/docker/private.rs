@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::{Map, Value};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use super::connect::{Surroundings, connect};
@@ -20,6 +20,8 @@ const START: Duration = Duration::from_secs(60);
 
 /// How long it may take to stop its containers and itself.
 const STOP: Duration = Duration::from_secs(30);
+
+const NOT_INSTALLED: &str = "dockerd is not installed (`sudo apt-get install docker.io`)";
 
 /// What is taken over from the machine's own engine; anything else could collide with it.
 const SHARED: [&str; 11] = [
@@ -74,31 +76,36 @@ impl PrivateEngine {
         std::fs::read_to_string(self.path("owner")).ok()?.trim().parse().ok()
     }
 
-    /// Starts it and waits until it answers. One that runs already is used as it is. `extra` is given
-    /// to `dockerd` besides.
+    /// Starts it and waits until it answers. One that runs already is used as it is, and is the new
+    /// owner's from then on.
     ///
     /// # Errors
-    /// When `dockerd` is not installed or may not be started, or does not answer; its log is named.
-    pub async fn start(&self, owner: &Owner, extra: &[String]) -> Result<(), StageError> {
+    /// When another `dockerd` runs on this machine, `dockerd` is not installed or may not be started,
+    /// or does not answer; its log is named.
+    pub async fn start(&self, owner: &Owner) -> Result<(), StageError> {
+        if let Some(other) = another(self.pid()) {
+            let cause = format!(
+                "another dockerd runs already (process {other}), and two would fight over the bridge docker0 \
+                 and the packet filter: use that one (DOCKER_HOST names its socket)"
+            );
+            return Err(self.fail("start", cause));
+        }
+        self.start_by(owner, &["dockerd"]).await
+    }
+
+    /// Starts it by a command that becomes `dockerd`, such as `unshare --net dockerd`, which keeps it
+    /// apart from other engines.
+    ///
+    /// # Errors
+    /// As of [`Self::start`], but that no other engine is looked for.
+    pub async fn start_by(&self, owner: &Owner, program: &[&str]) -> Result<(), StageError> {
+        self.prepare(owner).map_err(|error| self.fail("prepare", error.to_string()))?;
         if self.runs() {
             return self.answers(None).await;
         }
-        self.prepare(owner).map_err(|error| self.fail("prepare", error.to_string()))?;
-        let log = std::fs::File::create(self.log())
-            .map_err(|error| self.fail("keep a log of", error.to_string()))?;
-        let copy = log.try_clone().map_err(|error| self.fail("keep a log of", error.to_string()))?;
-        let mut command = Command::new("dockerd");
-        // A group of its own: it must outlive a Ctrl-C until everything on it is removed.
-        command.args(self.arguments()).args(extra).process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::from(log)).stderr(Stdio::from(copy));
-        let child = command.spawn().map_err(|error| {
-            let cause = match error.kind() {
-                std::io::ErrorKind::NotFound => {
-                    "dockerd is not installed (`sudo apt-get install docker.io`)".to_owned()
-                }
-                _ => error.to_string(),
-            };
-            self.fail("start", cause)
+        let child = self.spawn(program).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => self.fail("start", NOT_INSTALLED.to_owned()),
+            _ => self.fail("start", error.to_string()),
         })?;
         self.answers(Some(child)).await
     }
@@ -131,6 +138,15 @@ impl PrivateEngine {
         std::fs::write(self.path("daemon.json"), shared(&system).to_string())
     }
 
+    fn spawn(&self, program: &[&str]) -> std::io::Result<Child> {
+        let log = std::fs::File::create(self.log())?;
+        let (name, rest) = program.split_first().unwrap_or((&"dockerd", &[]));
+        let mut command = Command::new(name);
+        // A group of its own: it must outlive a Ctrl-C until everything on it is removed.
+        command.args(rest).args(self.arguments()).process_group(0);
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()
+    }
+
     fn arguments(&self) -> Vec<String> {
         let option = |name: &str, path: &Path| format!("--{name}={}", path.display());
         vec![
@@ -154,14 +170,11 @@ impl PrivateEngine {
         Pid::from_raw(pid).filter(|_| is_ours)
     }
 
-    async fn answers(&self, mut child: Option<tokio::process::Child>) -> Result<(), StageError> {
+    async fn answers(&self, mut child: Option<Child>) -> Result<(), StageError> {
         let surroundings = Surroundings { host: Some(self.host()), ..Surroundings::default() };
         let deadline = Instant::now() + START;
         loop {
-            let missing = match connect(&surroundings).await {
-                Ok(_) => return Ok(()),
-                Err(missing) => missing,
-            };
+            let Err(missing) = connect(&surroundings).await else { return Ok(()) };
             let ended = child.as_mut().and_then(|child| child.try_wait().ok().flatten());
             if let Some(status) = ended {
                 return Err(self.fail("start", format!("dockerd ended with {status}")));
@@ -212,6 +225,14 @@ impl PrivateEngine {
     }
 }
 
+/// The process of another engine on this machine.
+fn another(own: Option<Pid>) -> Option<i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let name = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    pids.find(|pid| name(pid).trim() == "dockerd" && Pid::from_raw(*pid) != own)
+}
+
 /// The part of the machine's own configuration that another engine may share.
 fn shared(system: &str) -> Value {
     let all: Map<String, Value> = serde_json::from_str(system).unwrap_or_default();
@@ -246,7 +267,8 @@ mod tests {
     async fn an_engine_that_does_not_start_shows_its_log() {
         let folder = tempfile::tempdir().unwrap();
         let engine = PrivateEngine::at(folder.path().join("e"));
-        let error = engine.start(&Owner::here().unwrap(), &["--no-such-flag".to_owned()]).await.unwrap_err();
+        let here = Owner::here().unwrap();
+        let error = engine.start_by(&here, &["dockerd", "--no-such-flag"]).await.unwrap_err();
         let installed = std::process::Command::new("dockerd").arg("--version").output().is_ok();
         if installed {
             assert!(error.cause.starts_with("dockerd ended with exit status"), "{error}");

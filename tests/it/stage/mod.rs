@@ -4,5 +4,6 @@ mod clean;
 mod conformance;
 mod docker;
 mod images;
+mod private;
 mod registry;
 mod rig;
