@@ -3,6 +3,7 @@
 //! - an interrupted run against the same work typed as a shell script (`interrupted.sh`);
 //! - `backout check` on a scenario of 500 lines, and `backout --help`, in milliseconds.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop there")]
+#![expect(clippy::print_stdout, reason = "its figures are what it is for")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
