@@ -147,7 +147,7 @@ mod tests {
         let kept = Kept::default();
         let progress = Progress::plain(Box::new(kept.clone()));
         let listener = progress.listener();
-        journal(entry(plan()), all_well()).iter().for_each(|record| listener(record));
+        journal(entry(plan()), all_well()).iter().for_each(listener);
         progress.say("building\u{1b}[31m red");
         progress.finish();
         let bytes = kept.0.lock().unwrap().clone();

@@ -1,6 +1,8 @@
 //! What a scorecard says of one scenario, in the order a person reads it; terminal and Markdown
 //! draw it, each in its own way.
 
+use std::collections::BTreeSet;
+
 use super::text::{counted, grouped, time};
 use crate::journal::event::RunKind;
 use crate::outcome::{Check, Outcome};
@@ -118,7 +120,7 @@ fn not_exercised(scenario: &ScenarioVerdict) -> Option<String> {
 
 /// Everything that was asked, one line each.
 pub(super) fn rows(scenario: &ScenarioVerdict) -> Vec<Row> {
-    let mut rows = vec![change(scenario)];
+    let mut rows: Vec<Row> = asked(scenario).into_iter().chain([change(scenario)]).collect();
     rows.extend(scenario.run(RunKind::Interrupted).into_iter().flat_map(|run| run.faults.iter().map(fault)));
     rows.push(rollback(scenario));
     rows.extend(result(scenario));
@@ -127,7 +129,7 @@ pub(super) fn rows(scenario: &ScenarioVerdict) -> Vec<Row> {
     rows.push(idle(scenario));
     rows.push(control(scenario));
     rows.push(Row::new("level", format!("{} of 4", scenario.level), level_words(scenario.level)));
-    rows.push(Row::new("points", share(scenario.counts), points(scenario.counts)));
+    rows.push(Row::new("points", "", points(scenario.counts)));
     rows
 }
 
@@ -154,6 +156,30 @@ pub(super) fn in_runs(runs: &[RunKind]) -> String {
         [] => String::new(),
         [one] => format!("in {one} run"),
         [first @ .., last] => format!("in {} and {last} run", first.join(", ")),
+    }
+}
+
+/// What the drill asks for, where that is more than a pass.
+fn asked(scenario: &ScenarioVerdict) -> Option<Row> {
+    let outcome = match scenario.met {
+        Some(true) => Outcome::Pass,
+        Some(false) => Outcome::Fail,
+        None => Outcome::Inconclusive,
+    };
+    match (&scenario.should, scenario.required) {
+        (Some(because), _) => {
+            let failed = scenario.all_findings().filter(|found| found.outcome == Outcome::Fail);
+            let failed: BTreeSet<&str> = failed.map(|found| found.check.word()).collect();
+            let failed = failed.into_iter().collect::<Vec<_>>().join(", ");
+            let failed = if failed.is_empty() { "nothing".to_owned() } else { failed };
+            let detail = format!("because of {}; what failed: {failed}", because.join(", "));
+            Some(Row::new("marked", "to fail", detail).of(outcome))
+        }
+        (None, Some(level)) => {
+            let reached = if scenario.level >= level { "reached" } else { "NOT REACHED" };
+            Some(Row::new("required", format!("level {level}"), reached).of(outcome))
+        }
+        (None, None) => None,
     }
 }
 
@@ -190,14 +216,15 @@ fn reached(run: &RunVerdict) -> (String, Outcome) {
     match &run.point {
         Some(point) if point.completed.is_some() => {
             let finished = run.change.result == OperationResult::Ok;
-            let words = format!("{} {}", if point.held { "stopped" } else { "met" }, place_of(point));
+            let how = if point.held { "stopped" } else { "met" };
+            let words = format!("{how} {}", place_of(point).replace("statement ", ""));
             if finished {
-                (format!("{words}, and finished all the same"), Outcome::Inconclusive)
+                (format!("{words}, yet finished"), Outcome::Inconclusive)
             } else {
                 (words, Outcome::Pass)
             }
         }
-        Some(_) => ("its point was not reached".to_owned(), Outcome::Inconclusive),
+        Some(_) => ("not reached".to_owned(), Outcome::Inconclusive),
         None => ("not run".to_owned(), Outcome::Inconclusive),
     }
 }
@@ -305,7 +332,11 @@ fn state(scenario: &ScenarioVerdict, check: Check) -> Row {
         };
     };
     let differ = found.iter().any(|(_, other)| other.outcome != finding.outcome);
-    let which = if differ { format!(" ({} run)", kind.word()) } else { String::new() };
+    let which = match (differ, found.len() < walked(scenario).len()) {
+        (_, true) => format!(" ({} run only)", kind.word()),
+        (true, false) => format!(" ({} run)", kind.word()),
+        (false, false) => String::new(),
+    };
     let detail = format!("{}{which}", finding.brief.clone().unwrap_or_default());
     Row::new(check.word(), state_words(check, finding), detail.trim()).of(finding.outcome)
 }
@@ -435,10 +466,12 @@ pub(super) fn ending(verdict: &Verdict) -> String {
     let all = counted(scenarios.len(), "scenario");
     let met = scenarios.iter().filter(|scenario| scenario.met == Some(true)).count();
     let marked = scenarios.iter().any(|scenario| scenario.should.is_some() || scenario.required.is_some());
+    let unknown = scenarios.iter().filter(|scenario| scenario.outcome == Outcome::Inconclusive).count();
+    let unknown = if unknown == 0 { String::new() } else { format!(", {unknown} cannot be told") };
     let said = match scenarios.len() {
         _ if !marked => String::new(),
         all if met == all => ", all as the drill says".to_owned(),
         all => format!(", {met} of {all} as the drill says"),
     };
-    format!("{back} of {all} {verb} back{said}. It took {}.", time(verdict.took_ms))
+    format!("{back} of {all} {verb} back{unknown}{said}. It took {}.", time(verdict.took_ms))
 }

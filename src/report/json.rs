@@ -558,3 +558,101 @@ fn seconds(ms: u64) -> f64 {
 fn cleaned(lines: &[String]) -> Vec<String> {
     lines.iter().map(|line| clean(line)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::report::schemas;
+    use crate::report::testing::{HARM, cases};
+
+    fn of(name: &str) -> Value {
+        let (_, verdict) = cases().into_iter().find(|(known, _)| *known == name).unwrap();
+        serde_json::from_str(&text(&verdict)).unwrap()
+    }
+
+    fn run<'v>(scorecard: &'v Value, kind: &str) -> &'v Value {
+        let runs = scorecard["scenarios"][0]["runs"].as_array().unwrap();
+        runs.iter().find(|run| run["kind"] == kind).unwrap()
+    }
+
+    #[test]
+    fn s25_every_scorecard_validates_against_the_schema() {
+        let validator = jsonschema::draft202012::new(&schemas::scorecard()).unwrap();
+        for (name, _) in cases() {
+            let errors: Vec<String> =
+                validator.iter_errors(&of(name)).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{name}: {errors:#?}");
+        }
+        for (key, wrong) in [("format", 2.into()), ("verdict", "good".into()), ("scenarios", Value::Null)] {
+            let mut scorecard = of("silent");
+            scorecard[key] = wrong;
+            assert!(!validator.is_valid(&scorecard), "a wrong `{key}` is not refused");
+            scorecard.as_object_mut().unwrap().remove(key);
+            assert!(!validator.is_valid(&scorecard), "a missing `{key}` is not refused");
+        }
+    }
+
+    #[test]
+    fn s25_the_facts_of_an_interrupted_run_stand_under_their_names() {
+        let scorecard = of("silent");
+        let interrupted = run(&scorecard, "interrupted");
+        let point = serde_json::json!({
+            "operation": "change", "step": 1, "on": "db", "side": "before", "statement": 3,
+            "statements": 3, "completed": 2, "text": "COMMIT", "held": true
+        });
+        assert_eq!(interrupted["point"], point);
+        assert_eq!(interrupted["fault"][0]["kind"], "abort");
+        assert_eq!(interrupted["fault"][0]["acted"], true);
+        assert_eq!(interrupted["change"]["result"], "interrupted");
+        assert_eq!(interrupted["change"]["completed"], 2);
+        assert_eq!(interrupted["effect"], true);
+        assert_eq!(interrupted["rollback"]["result"], "ok");
+        assert_eq!(interrupted["rollback"]["exit_code"], 0);
+        assert_eq!(interrupted["rollback"]["seconds"], 0.4);
+        let state = serde_json::json!({
+            "system": "same", "schema": "same", "data": "differs", "sequences": "same", "leftovers": "same"
+        });
+        assert_eq!(interrupted["state"], state);
+        assert_eq!((&interrupted["class"], &interrupted["verdict"]), (&"silent".into(), &"fail".into()));
+        let finding = interrupted["findings"].as_array().unwrap().iter().find(|one| one["check"] == "data");
+        assert_eq!(finding.unwrap()["at"]["line"], 32);
+    }
+
+    #[test]
+    fn s25_what_did_not_happen_is_null_and_not_a_number() {
+        let scorecard = of("trouble");
+        let interrupted = run(&scorecard, "interrupted");
+        assert_eq!(interrupted["rollback"]["result"], "not_invoked");
+        assert_eq!(interrupted["rollback"]["exit_code"], Value::Null);
+        assert_eq!(interrupted["point"]["completed"], Value::Null);
+        assert_eq!(interrupted["effect"], Value::Null);
+        assert_eq!(interrupted["state"]["data"], "unknown");
+        assert_eq!(run(&scorecard, "idle")["point"], Value::Null);
+        assert_eq!(run(&scorecard, "idle")["class"], Value::Null);
+    }
+
+    #[test]
+    fn s23_the_raw_verdict_stays_beside_what_the_drill_says() {
+        let scorecard = of("two");
+        let wrong = &scorecard["scenarios"][0];
+        assert_eq!(scorecard["verdict"], "pass");
+        assert_eq!(
+            (&wrong["should"], &wrong["verdict"], &wrong["met"]),
+            (&"fail".into(), &"fail".into(), &true.into())
+        );
+        assert_eq!(wrong["because"], serde_json::json!(["data"]));
+        assert_eq!(scorecard["scenarios"][1]["required_level"], 2);
+    }
+
+    #[test]
+    fn what_a_program_printed_holds_no_escape() {
+        assert!(HARM.contains('\u{1b}'));
+        let text = of("broken").to_string();
+        assert!(
+            !text.contains("\\u001b") && !text.contains("\\u0000") && text.contains("<script>"),
+            "{text}"
+        );
+    }
+}

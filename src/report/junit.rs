@@ -109,3 +109,62 @@ fn as_marked(scenario: &ScenarioVerdict) -> Option<TestCase> {
     case.status.set_type("drill").set_message(text::one_line(&format!("it is {}", card::headline(scenario))));
     Some(case)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{HARM, cases};
+
+    fn of(name: &str) -> String {
+        text(&cases().into_iter().find(|(known, _)| *known == name).unwrap().1)
+    }
+
+    /// The number in an attribute of the first element.
+    fn total(xml: &str, attribute: &str) -> usize {
+        let (_, rest) = xml.split_once(&format!(" {attribute}=\"")).unwrap();
+        rest.split_once('"').unwrap().0.parse().unwrap()
+    }
+
+    #[test]
+    fn cases_fail_exactly_when_the_drill_is_not_met() {
+        for (name, verdict) in cases() {
+            let xml = text(&verdict);
+            let wrong = total(&xml, "failures") + total(&xml, "errors");
+            assert_eq!(wrong == 0, verdict.outcome == Outcome::Pass, "{name}: {xml}");
+        }
+    }
+
+    #[test]
+    fn s1_the_control_is_a_case_that_passes_when_the_control_failed() {
+        let control = "name=\"control: the expectations fail without the rollback\"";
+        let of_control =
+            |xml: &str| xml.split_once(control).unwrap().1.split_once("<testcase").unwrap().0.to_owned();
+        assert!(!of_control(&of("all well")).contains("<failure"));
+        assert!(of_control(&of("vacuous")).contains("<failure"));
+        assert!(of_control(&of("control unknown")).contains("<error"));
+    }
+
+    #[test]
+    fn a_scenario_that_is_marked_to_fail_passes_and_says_what_failed() {
+        let xml = of("two");
+        assert_eq!((total(&xml, "failures"), total(&xml, "errors")), (0, 0));
+        assert!(xml.contains("marked to fail, and fails as marked:"), "{xml}");
+        assert!(xml.contains("data is not as before"), "{xml}");
+        assert_eq!(total(&of("marked and well"), "failures"), 1);
+    }
+
+    #[test]
+    fn the_xml_is_legal_whatever_a_program_printed() {
+        let xml = of("broken");
+        assert!(
+            HARM.contains("]]>") && xml.contains("&lt;/pre&gt;&lt;script&gt;x&lt;/script&gt; ]]&gt;"),
+            "{xml}"
+        );
+        for c in xml.chars() {
+            let legal = matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+            assert!(legal, "{c:?}");
+        }
+        assert_eq!(xml.matches("<![CDATA[").count(), 0);
+        quick_junit::Report::deserialize_from_str(&xml).unwrap();
+    }
+}

@@ -48,7 +48,7 @@ pub(super) fn columns(rows: &[Vec<Field>], style: Style) -> Vec<String> {
         first.set_constraint(ColumnConstraint::ContentWidth);
     }
     if let Some(middle) = table.column_mut(1) {
-        middle.set_constraint(ColumnConstraint::UpperBoundary(Width::Percentage(50)));
+        middle.set_constraint(ColumnConstraint::UpperBoundary(Width::Percentage(36)));
     }
     table.lines().map(|line| format!(" {}", line.trim_end()).trim_end().to_owned()).collect()
 }

@@ -76,7 +76,7 @@ fn details(
     shown: &dyn Fn(&str) -> Option<String>,
     page: &mut String,
 ) -> fmt::Result {
-    let (path, headline) = (html(&scenario.path), html(&card::headline(scenario)));
+    let (path, headline) = (summary(&scenario.path), summary(&card::headline(scenario)));
     writeln!(page, "<details><summary><b>{path}</b>: {headline}</summary>\n")?;
     if !scenario.summary.is_empty() {
         writeln!(page, "{}\n", escape(&scenario.summary))?;
@@ -103,7 +103,7 @@ fn bold(value: &str) -> String {
 fn finding(problem: &Problem<'_>, shown: &dyn Fn(&str) -> Option<String>, page: &mut String) -> fmt::Result {
     let found = problem.finding;
     let word = found.outcome.word();
-    writeln!(page, "<details><summary>{word}: {}</summary>\n", html(&found.message))?;
+    writeln!(page, "<details><summary>{word}: {}</summary>\n", summary(&found.message))?;
     writeln!(page, "<pre>")?;
     if let Some(place) = &found.at {
         writeln!(page, "{}", html(&place.to_string()))?;
@@ -140,18 +140,81 @@ fn html(content: &str) -> String {
     safe
 }
 
+/// The same where a site looks for names and numbers of its own: none is addressed by an evidence.
+fn summary(content: &str) -> String {
+    html(content).replace('@', "@&#8203;").replace('#', "#&#8203;")
+}
+
 /// Text in a paragraph or a cell: nothing in it is Markdown, a tag, a mention or the end of a cell.
 fn escape(content: &str) -> String {
     let mut safe = String::new();
     for c in html(content).chars() {
         match c {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '@' | '#' | '!' | '$' => {
-                // A character reference never takes part in Markdown's own syntax.
+            '@' | '#' => safe.push_str(&format!("&#{};&#8203;", u32::from(c))),
+            // A character reference never takes part in Markdown's own syntax.
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '$' => {
                 safe.push_str(&format!("&#{};", u32::from(c)));
             }
             c => safe.push(c),
         }
     }
-    // What `html` has made is a reference already.
-    safe.replace("&amp;", "&#38;")
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{HARM, cases, shown};
+
+    #[test]
+    fn no_evidence_breaks_a_table_or_becomes_a_tag() {
+        for (name, verdict) in cases() {
+            let page = text(&verdict, &shown);
+            assert!(!page.contains("<script"), "{name}");
+            assert!(!page.chars().any(|c| c.is_control() && c != '\n'), "{name}");
+            for tag in ["details", "summary", "pre", "b"] {
+                let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+                assert_eq!(page.matches(&open).count(), page.matches(&close).count(), "{name}: {tag}");
+            }
+            for row in page.lines().filter(|line| line.starts_with("| ")) {
+                let bars = row.matches('|').count();
+                assert!(bars == 5 || bars == 4, "{name}: {row}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_escaped_is_neither_markdown_nor_a_mention() {
+        let safe = escape(HARM);
+        assert_eq!(
+            safe,
+            "&lt;/pre&gt;&lt;script&gt;x&lt;/script&gt; &#93;&#93;&gt; &#124; &#96;&#42;&#95;&#91;a&#93;(b)\
+             &#64;&#8203;all  &amp; \"é\""
+        );
+    }
+
+    #[test]
+    fn the_heading_the_evidence_and_the_next_step_are_there() {
+        let silent = cases().into_iter().find(|(name, _)| *name == "silent").unwrap().1;
+        let page = text(&silent, &shown);
+        assert!(page.starts_with("## demo: FAIL\n"), "{page}");
+        assert!(
+            page.contains("| drop-column/right | FAIL · level 0 | 0 pass, 1 fail, 0 unknown of 1 point |")
+        );
+        assert!(
+            page.contains("  id '20'  note 'gift wrap' → NULL\n  … 980 more in rows.jsonl\n</pre>"),
+            "{page}"
+        );
+        assert!(page.contains("   32 |   line_32: as_before"), "{page}");
+        assert!(page.contains("\nNext: the rollback brings the structure back"), "{page}");
+    }
+
+    #[test]
+    fn a_comment_holds_what_there_is_room_for_and_says_what_is_left_out() {
+        let (_, mut verdict) = cases().into_iter().find(|(name, _)| *name == "silent").unwrap();
+        verdict.scenarios = std::iter::repeat_n(verdict.scenarios[0].clone(), 100).collect();
+        let page = text(&verdict, &shown);
+        assert!(page.len() < 65_536, "{}", page.len());
+        assert!(page.contains("scenarios are in scorecard.json"), "{}", page.len());
+    }
 }

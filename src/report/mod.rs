@@ -8,6 +8,8 @@ pub mod markdown;
 pub mod schemas;
 mod snippet;
 pub mod terminal;
+#[cfg(test)]
+mod testing;
 pub mod text;
 
 use crate::verdict::Verdict;

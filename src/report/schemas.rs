@@ -121,7 +121,7 @@ rollback:
   steps: [ { sql: { on: db, text: SELECT 1 } } ]
 expect:
   system: as_before
-  schema: { as_before: { except: [ { object: index x, because: y } ] } }
+  schema: { as_before: { except: [ { object: index x, because: it was so } ] } }
   data: { as_after: [ { sql: { on: db, text: SELECT 1 } } ] }
   sequences: exact
   leftovers: { any: { because: none of our concern } }
@@ -146,6 +146,7 @@ expect:
     #[track_caller]
     fn refused(from: &str, to: &str) {
         assert!(SCENARIO.contains(from), "`{from}` is not in the scenario");
+        assert_eq!(wrong(&scenario(), &yaml(SCENARIO)), Vec::<String>::new());
         let changed = yaml(&SCENARIO.replacen(from, to, 1));
         assert!(!wrong(&scenario(), &changed).is_empty(), "`{to}` in place of `{from}` is not refused");
     }
@@ -165,7 +166,7 @@ expect:
         refused("settle: none", "settle: never");
         refused("when: {", "when: { log: x, ");
         refused("system: as_before", "system: as_after");
-        refused("because: y", "why: y");
+        refused("because: it was so", "why: it was so");
         refused("leftovers: { any: {", "leftovers: { some: {");
         refused("get: /, status: 200", "get: /, status: ok");
         refused("- exec: {", "- sleep: {");
@@ -200,7 +201,7 @@ expect:
 
     #[test]
     fn a_drill_of_the_wrong_shape_is_refused() {
-        let good = "{ format: 1, name: n, scenarios: [ { path: p, should: fail, because: [data] } ] }";
+        let good = "{ format: 1, name: nightly, scenarios: [ { path: p, should: fail, because: [data] } ] }";
         assert_eq!(wrong(&drill(), &yaml(good)), Vec::<String>::new());
         for (from, to) in
             [("should: fail", "should: pass"), ("path: p", "pfad: p"), ("format: 1", "format: 9")]

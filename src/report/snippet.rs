@@ -66,7 +66,7 @@ fn cut(line: &[char], start: usize, meant: usize, width: usize, number: usize) -
             length: meant,
         };
     }
-    let from = if start + meant <= width - 1 { 0 } else { start.saturating_sub(2) };
+    let from = if start + meant < width { 0 } else { start.saturating_sub(2) };
     let room = width - 1 - usize::from(from > 0);
     let to = (from + room).min(trimmed(line));
     let mut window = String::new();

@@ -164,22 +164,37 @@ impl Drill<'_> {
         let ended = match walked {
             None => {
                 self.note_stop()?;
-                let _ = tokio::time::timeout(FORCED, fault::heal_all(&ground, &scribe)).await;
-                None
+                return self.force_down(&ground, &scribe).await;
             }
-            Some(Ok(window)) => Some(window),
-            Some(Err(Halt::Trouble)) => Some(Duration::ZERO),
+            Some(Ok(window)) => window,
+            Some(Err(Halt::Trouble)) => Duration::ZERO,
             Some(Err(Halt::Journal(error))) => {
                 let _ = fault::heal_all(&ground, &scribe).await;
                 ground.stage.down().await;
                 return Err(error);
             }
         };
-        if ended.is_some() {
-            fault::heal_all(&ground, &scribe).await?;
-        }
-        self.take_down(&ground, &scribe, kind, ended.is_some()).await?;
-        Ok(ended)
+        fault::heal_all(&ground, &scribe).await?;
+        self.take_down(&ground, &scribe, kind).await?;
+        Ok(Some(ended))
+    }
+
+    /// Somebody is waiting: faults are healed first, then everything is removed, and what is not gone in
+    /// time is left to the next start.
+    async fn force_down(&self, ground: &Ground, scribe: &Scribe) -> Result<Option<Duration>, JournalError> {
+        let removal = async {
+            fault::heal_all(ground, scribe).await?;
+            Ok(ground.stage.down().await)
+        };
+        let left = match tokio::time::timeout(FORCED, removal).await {
+            Ok(left) => left?.iter().map(ToString::to_string).collect(),
+            Err(_) => vec![format!(
+                "not everything was removed within {} s; `backout clean` does",
+                FORCED.as_secs()
+            )],
+        };
+        scribe.note(&Event::RunEnded { left })?;
+        Ok(None)
     }
 
     fn ground(&self, plan: &Arc<Plan>, images: &Images, scribe: &Scribe) -> Result<Ground, StageError> {
@@ -192,15 +207,9 @@ impl Drill<'_> {
         Ok(Ground::new(self.run, Arc::clone(plan), images.clone(), stage, Arc::clone(&self.world), stores))
     }
 
-    async fn take_down(
-        &self,
-        ground: &Ground,
-        scribe: &Scribe,
-        kind: RunKind,
-        complete: bool,
-    ) -> Result<(), JournalError> {
+    async fn take_down(&self, ground: &Ground, scribe: &Scribe, kind: RunKind) -> Result<(), JournalError> {
         let kept = if ground.plan.failure.is_some() { RunKind::Interrupted } else { RunKind::Finished };
-        if self.options.keep && complete && kind == kept {
+        if self.options.keep && kind == kept {
             let addresses = self.addresses(ground).await;
             scribe.note(&Event::Kept { addresses })?;
             return scribe.note(&Event::RunEnded { left: Vec::new() });

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::timeline::State;
 use crate::journal::event::RowsDiffer;
 use crate::plan::Plan;
-use crate::plan::model::{Covers, Exception, Reference, StateKind};
+use crate::plan::model::{Covers, Exception, Fault, Reference, StateKind};
 use crate::stage::ServiceState;
 use crate::state::compare::{
     LeftoverChange, LeftoverDifference, SequenceChange, StoreDifferences, TableChange, TableDifference,
@@ -131,7 +131,7 @@ pub(super) fn differences(
         found.extend(match kind {
             StateKind::System => Vec::new(),
             StateKind::Schema => schema(&differ),
-            StateKind::Data => tables(&differ, exceptions, database, rows),
+            StateKind::Data => tables(&differ, exceptions, database, rows, crashes(plan, database)),
             StateKind::Sequences => sequences(&differ, exact),
             StateKind::Leftovers => leftovers(&differ),
         });
@@ -242,8 +242,21 @@ fn tables(
     exceptions: &[Exception],
     database: &str,
     rows: &[(String, RowsDiffer)],
+    crashes: bool,
 ) -> Vec<Difference> {
-    differ.tables.iter().map(|one| table(one, exceptions, database, rows)).collect()
+    let found = differ.tables.iter().map(|one| {
+        let difference = table(one, exceptions, database, rows);
+        let emptied = one.unlogged && one.rows_after == Some(0);
+        Difference { counts: difference.counts && !(crashes && emptied), ..difference }
+    });
+    found.collect()
+}
+
+/// Whether a fault of the plan crashes the server, which empties its unlogged tables (S14).
+fn crashes(plan: &Plan, database: &str) -> bool {
+    let faults = plan.failure.iter().flat_map(|failure| &failure.faults);
+    let mut faults = faults.map(|planned| &planned.fault);
+    faults.any(|fault| matches!(fault, Fault::Kill { service, .. } if service == database))
 }
 
 fn table(

@@ -101,7 +101,7 @@ mod tests {
     #[tokio::test]
     async fn output_and_exit_code_are_kept_apart() {
         let mut process = sh("echo $WORD; echo no >&2; exit 3");
-        let mut lines = vec![process.line().await.unwrap(), process.line().await.unwrap()];
+        let mut lines = [process.line().await.unwrap(), process.line().await.unwrap()];
         lines.sort_by_key(|line| line.error);
         assert_eq!((lines[0].text.as_str(), lines[1].text.as_str()), ("hi", "no"));
         assert_eq!(process.line().await, None);

@@ -1,6 +1,6 @@
 //! YAML with a place for every key and value, and every mistake of a file at once.
 //!
-//! [`tree`] turns text into nodes that know where they were written; [`decode`] turns nodes into
+//! `tree` turns text into nodes that know where they were written; `decode` turns nodes into
 //! plain serde types. Both are pure.
 
 mod decode;

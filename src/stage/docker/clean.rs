@@ -10,6 +10,12 @@ use super::names::{CREATED, KEEP, OWNER, RUN};
 use super::owner::Owner;
 use crate::stage::{Resource, ResourceKind, StageError};
 
+/// How often, at most, it is looked again for what a dead runner has left.
+const PASSES: usize = 20;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// What is removed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CleanOptions {
@@ -53,7 +59,7 @@ pub async fn clean(engine: &Engine, here: &Owner, now: i64, options: CleanOption
         let label = format!("{RUN}={run}");
         match judge(&labels, here, now, options) {
             Judged::Remove => {
-                let (removed, errors) = remove_labelled(engine, &label, BTreeSet::new()).await;
+                let (removed, errors) = remove_all(engine, &label).await;
                 cleaned.removed.extend(removed);
                 cleaned.errors.extend(errors);
             }
@@ -64,6 +70,24 @@ pub async fn clean(engine: &Engine, here: &Owner, now: i64, options: CleanOption
         }
     }
     cleaned
+}
+
+/// Removes until there is nothing more: a call that a killed runner had made is carried out by the
+/// engine all the same, and what it makes appears a moment later. Nothing announces that.
+async fn remove_all(engine: &Engine, label: &str) -> (Vec<Resource>, Vec<StageError>) {
+    let mut removed = BTreeSet::new();
+    let mut errors = Vec::new();
+    for _ in 0..PASSES {
+        let (now, failed) = remove_labelled(engine, label, BTreeSet::new()).await;
+        errors = failed;
+        let nothing_more = now.is_empty() && errors.is_empty();
+        removed.extend(now);
+        if nothing_more {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    (removed.into_iter().collect(), errors)
 }
 
 type Labels = BTreeMap<String, String>;

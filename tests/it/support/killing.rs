@@ -23,6 +23,8 @@ pub(crate) fn kill_at(count: usize) {
     child.wait().unwrap();
     assert!(there, "the drill ended before record {count}");
     let made = intended(&journal);
+    // The engine still carries out a call that the runner had made when it died; nothing tells when.
+    std::thread::sleep(std::time::Duration::from_secs(1));
     let output = backout(&["clean"]);
     assert_eq!(output.code, 0, "killed at record {count}: {}{}", output.stdout, output.stderr);
     assert_eq!(present(&made), [] as [&str; 0], "killed at record {count}; clean said: {}", output.stdout);

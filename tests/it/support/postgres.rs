@@ -196,8 +196,11 @@ impl Server {
             run.args(["-c", setting]);
         }
         run.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let container = run.spawn().map_err(|error| format!("cannot run docker: {error}"))?;
-        let address = wait_for("the server's port", || published_port(&name))?;
+        let mut container = run.spawn().map_err(|error| format!("cannot run docker: {error}"))?;
+        let address = wait_for("the server's port", || match container.try_wait() {
+            Ok(None) => published_port(&name).map(Ok),
+            ended => Some(Err(format!("docker {:?} ended: {ended:?}", run.get_args()))),
+        })??;
         let server = Self { name, address, _container: container };
         wait_for("the server to accept connections", || server.accepts())?;
         Ok(server)
@@ -220,14 +223,14 @@ fn published_port(name: &str) -> Option<SocketAddr> {
 }
 
 fn wait_for<T>(fact: &str, mut look: impl FnMut() -> Option<T>) -> Result<T, String> {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(180);
     while Instant::now() < deadline {
         if let Some(found) = look() {
             return Ok(found);
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    Err(format!("waited 60 s for {fact}"))
+    Err(format!("waited 180 s for {fact}"))
 }
 
 fn docker(arguments: &[&str]) -> Result<Output, String> {
