@@ -7,12 +7,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use backout::compose::Project;
-use backout::compose::model::{Attachment, Service};
-use backout::stage::docker::{DockerStage, Engine, Options, Owner, Subnet, Surroundings, connect};
+use backout::compose::model::{Attachment, PullPolicy, Service};
+use backout::stage::docker::{
+    DockerStage, Engine, ImageOptions, Images, Options, Owner, Subnet, Surroundings, Wanted, connect,
+};
 use backout::stage::{Ledger, Line, Process, Resource, Stage};
 use futures_util::FutureExt;
+use tokio::sync::OnceCell;
 
 pub(super) const BASE: &str = "debian:bookworm-slim";
+
+static HAS_BASE: OnceCell<()> = OnceCell::const_new();
 
 static RUNS: AtomicU32 = AtomicU32::new(0);
 
@@ -34,8 +39,23 @@ impl Ledger for Memory {
     }
 }
 
+/// The engine, with the base image on it: a fresh machine gets it as a user would.
 pub(super) async fn engine() -> Engine {
-    connect(&Surroundings::of(&std::env::vars().collect())).await.unwrap_or_else(|error| panic!("{error}"))
+    let surroundings = Surroundings::of(&std::env::vars().collect());
+    let engine = connect(&surroundings).await.unwrap_or_else(|error| panic!("{error}"));
+    HAS_BASE.get_or_init(|| make_base(&engine, surroundings)).await;
+    engine
+}
+
+async fn make_base(engine: &Engine, surroundings: Surroundings) {
+    let options = ImageOptions {
+        recipes: Some(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/images").into()),
+        logs: std::env::temp_dir(),
+        surroundings,
+        progress: Arc::new(|_: &str| {}),
+    };
+    let base = Wanted::Reference { name: BASE.to_owned(), pull: PullPolicy::Missing, platform: None };
+    Images::new(engine.clone(), options).unwrap().resolve(&base).await.unwrap();
 }
 
 pub(super) fn options() -> Options {
