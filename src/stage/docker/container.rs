@@ -134,9 +134,10 @@ impl DockerStage {
         self.finish(|stage| async move {
             stage.engine().create_container(&name, None, body).await?;
             let uploaded = stage.engine().upload(&name, files::AT, tar).await;
-            let removed = stage.engine().remove_container(&name).await;
-            uploaded?;
-            Ok(removed?)
+            // Nobody has to wait for it to go; taking the stage down would find it.
+            let engine = stage.engine().clone();
+            tokio::spawn(async move { engine.remove_container(&name).await });
+            Ok(uploaded?)
         })
         .await
     }

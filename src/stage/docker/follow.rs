@@ -1,6 +1,7 @@
 //! The lines a service prints from now on, over restarts and deploys.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bollard::container::LogOutput;
 use bollard::query_parameters::{LogsOptions, LogsOptionsBuilder};
@@ -14,6 +15,9 @@ use crate::stage::{Line, Lines};
 
 /// Lines that may wait for a reader; behind that the engine keeps them.
 const AHEAD: usize = 1024;
+
+/// How often a log that has ended is looked at again although nothing was heard of its container.
+const LOOK_AGAIN: Duration = Duration::from_millis(150);
 
 /// Where the reading of a container's log stands: the engine's own time of the last line.
 type Mark = Option<String>;
@@ -57,7 +61,7 @@ where
             }
             tokio::select! {
                 () = sender.closed() => {}
-                () = news.next() => {}
+                () = news.next_within(LOOK_AGAIN) => {}
             }
         }
         for reader in readers.values() {

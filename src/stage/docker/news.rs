@@ -53,9 +53,14 @@ impl News {
 
     /// Returns when the bell rings, or rang since the last return; at the latest after a moment.
     pub(super) async fn next(&mut self) {
+        self.next_within(AT_LEAST).await;
+    }
+
+    /// The same for whoever can do with older news.
+    pub(super) async fn next_within(&mut self, limit: Duration) {
         // A closed channel must not turn into a busy loop.
-        if let Ok(Err(_)) = tokio::time::timeout(AT_LEAST, self.bell.changed()).await {
-            tokio::time::sleep(AT_LEAST).await;
+        if let Ok(Err(_)) = tokio::time::timeout(limit, self.bell.changed()).await {
+            tokio::time::sleep(limit).await;
         }
     }
 }

@@ -136,7 +136,8 @@ impl DockerStage {
     }
 
     /// Sends a signal to the first process of each container (S7): by the kernel where it is ours to
-    /// send, else by the engine. After SIGKILL it returns when the process has ended.
+    /// send, else by the engine. After SIGKILL it returns when the process has ended and the engine
+    /// knows.
     pub(super) async fn send_signal(&self, service: &str, name: &str) -> Result<Killed, StageError> {
         let containers = self.inspect_containers(service).await?;
         let running: Vec<_> = containers.iter().filter(|container| look::pid(container).is_some()).collect();
@@ -162,11 +163,21 @@ impl DockerStage {
         {
             if wanted == rustix::process::Signal::KILL {
                 held.ended().await;
+                self.noticed(id, look::pid(container)).await?;
             }
             return Ok(Killed::Process);
         }
         self.engine().kill_container(id, name).await?;
         Ok(Killed::Engine)
+    }
+
+    /// Returns when the engine knows that a process has ended: until then it would not start it again.
+    async fn noticed(&self, id: &str, ended: Option<i64>) -> Result<(), StageError> {
+        let mut news = self.news();
+        while look::pid(&self.engine().inspect_container(id).await?) == ended {
+            news.next().await;
+        }
+        Ok(())
     }
 
     /// What has this run's label, or is on its networks, and was not made by the stage (S15).

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// It never changes, so that the engine's layer cache stays good.
 pub(in crate::stage::docker) const MARK: &str = "backout.build";
 
-/// The images that a Dockerfile begins from, by reference: neither its own stages nor `scratch`, nor
-/// what only the engine could work out.
+/// The images that a Dockerfile begins from or copies from, by reference: neither its own stages nor
+/// `scratch`, nor what only the engine could work out.
 pub(super) fn bases(dockerfile: &str, arguments: &BTreeMap<String, String>) -> BTreeSet<String> {
     let mut stages: BTreeSet<String> = BTreeSet::from(["scratch".to_owned()]);
     let mut known: BTreeMap<String, String> = BTreeMap::new();
@@ -27,6 +27,13 @@ pub(super) fn bases(dockerfile: &str, arguments: &BTreeMap<String, String>) -> B
                 let name = rest.get(2).filter(|_| rest[1].eq_ignore_ascii_case("as"));
                 // A stage without a name still ends the part where ARG means what FROM sees.
                 stages.insert(name.map_or_else(|| format!("#{}", instruction.end), ToString::to_string));
+            }
+            Some("COPY") => {
+                let from =
+                    words.find_map(|word| word.strip_prefix("--from=")).map(|from| expand(from, &known));
+                // A number is a stage.
+                let foreign = |from: &String| from.parse::<usize>().is_err() && !stages.contains(from);
+                bases.extend(from.filter(|from| foreign(from) && !from.contains('$')));
             }
             _ => {}
         }
