@@ -127,7 +127,7 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&written.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= name.len().max(written.len()) / 3)
+        .filter(|(distance, name)| *distance <= (name.len().max(written.len()) / 3).max(1))
         .min()
         .map(|(_, name)| name)
 }

@@ -1,4 +1,23 @@
 //! Backout: rollback drills for staging.
+pub mod app;
+pub mod cli;
+pub mod compose;
 pub mod diagnostic;
+pub mod exit;
+pub mod files;
+pub mod http;
+pub mod journal;
+pub mod millis;
+pub mod outcome;
+pub mod plan;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod secret;
 pub mod sql;
+pub mod stage;
 pub mod state;
+pub mod verdict;
+pub mod world;
+pub mod yaml;

@@ -1,3 +1,6 @@
 //! What integration tests share.
 
+pub(crate) mod backout;
+pub(crate) mod killing;
 pub(crate) mod postgres;
+pub(crate) mod traces;

@@ -1,0 +1,6 @@
+-- Brings the structure and the values back, from wherever the change had come to.
+CREATE TABLE IF NOT EXISTS orders_note_kept (id bigint, note text);
+ALTER TABLE orders ADD COLUMN IF NOT EXISTS note text;
+UPDATE orders SET note = kept.note FROM orders_note_kept AS kept
+WHERE orders.id = kept.id AND orders.note IS DISTINCT FROM kept.note;
+DROP TABLE orders_note_kept;

@@ -1,0 +1,99 @@
+"""A small shop: POST /orders writes an order, GET /orders/ID reads it, GET /healthz asks the database.
+
+Version 1 shows an order's note. Version 2 does not know the column. Version 2-broken is a release that
+was built against a setting nobody has: it answers, and it is never healthy.
+"""
+
+import json
+import os
+import signal
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import psycopg2
+
+VERSION = os.environ["SHOP_VERSION"]
+COLUMNS = ["id", "customer", "amount"] + (["note"] if VERSION == "1" else [])
+
+
+def connect():
+    return psycopg2.connect(
+        host=os.environ.get("PGHOST", "db"),
+        dbname=os.environ.get("PGDATABASE", "shop"),
+        user=os.environ.get("PGUSER", "shop"),
+        password=os.environ["PGPASSWORD"],
+        application_name="shop-api",
+        connect_timeout=3,
+    )
+
+
+def query(text, values=()):
+    """One statement on a connection of its own; its first row."""
+    connection = connect()
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(text, values)
+            return cursor.fetchone()
+    finally:
+        connection.close()
+
+
+class Shop(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status, body):
+        data = (json.dumps(body) + "\n").encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self):
+        try:
+            if self.path == "/healthz":
+                self.health()
+            elif self.path == "/version":
+                flag = os.environ.get("NEW_CHECKOUT", "off")
+                self.answer(200, {"version": VERSION, "new_checkout": flag})
+            elif self.path.startswith("/orders/"):
+                self.order(self.path.removeprefix("/orders/"))
+            else:
+                self.answer(404, {"error": "no such page"})
+        except psycopg2.Error as error:
+            self.answer(503, {"error": str(error).strip()})
+
+    def health(self):
+        if VERSION == "2-broken" and "PAYMENT_PROVIDER" not in os.environ:
+            self.answer(503, {"error": "PAYMENT_PROVIDER is not set"})
+            return
+        query("SELECT " + ", ".join(COLUMNS) + " FROM orders LIMIT 1")
+        self.answer(200, {"ok": True})
+
+    def order(self, number):
+        row = query("SELECT " + ", ".join(COLUMNS) + " FROM orders WHERE id = %s", (number,))
+        if row is None:
+            self.answer(404, {"error": "no such order"})
+        else:
+            self.answer(200, dict(zip(COLUMNS, map(str, row))))
+
+    def do_POST(self):
+        order = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
+        try:
+            if self.path != "/orders":
+                self.answer(404, {"error": "no such page"})
+                return
+            row = query(
+                "INSERT INTO orders (customer, amount) VALUES (%s, %s) RETURNING id",
+                (order["customer"], order["amount"]),
+            )
+            self.answer(201, {"id": row[0]})
+        except KeyError as error:
+            self.answer(400, {"error": "missing " + str(error)})
+        except psycopg2.Error as error:
+            self.answer(503, {"error": str(error).strip()})
+
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+print("shop " + VERSION + " listens on 8080", flush=True)
+ThreadingHTTPServer(("", 8080), Shop).serve_forever()

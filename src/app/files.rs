@@ -1,0 +1,63 @@
+//! From arguments to a planned drill, and where files of a drill go.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::{AppError, Surroundings};
+use crate::cli::Inputs;
+use crate::diagnostic;
+use crate::files::RootedFiles;
+use crate::plan::{self, Input, Options, PlannedDrill};
+
+/// What a drill is planned with besides its files.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    pub(super) control: bool,
+    pub(super) hide_values: bool,
+    pub(super) timeout_ms: Option<u64>,
+}
+
+/// Reads and plans everything that the command line names.
+pub(super) fn plan(inputs: &Inputs, how: How, around: &Surroundings) -> Result<PlannedDrill, AppError> {
+    let root = root(inputs, &around.current)?;
+    let files = RootedFiles::new(&root, &around.current)
+        .map_err(|problem| AppError::Invalid(diagnostic::render(&[problem.alone(&root)])))?;
+    let variables = variables(inputs, around);
+    let arguments: Vec<PathBuf> = inputs.paths.iter().map(|path| around.current.join(path)).collect();
+    let input = Input { files: &files, variables: &variables, allow_host: inputs.allow_host };
+    let options = Options {
+        arguments: &arguments,
+        input,
+        control: how.control,
+        hide_values: how.hide_values,
+        timeout_ms: how.timeout_ms,
+    };
+    plan::drill(&options).map_err(|mistakes| AppError::Invalid(diagnostic::render(&mistakes)))
+}
+
+fn variables(inputs: &Inputs, around: &Surroundings) -> BTreeMap<String, String> {
+    let mut variables = around.environment.clone();
+    variables.extend(inputs.set.iter().cloned());
+    variables
+}
+
+/// The folder that no path may leave (S18): `--root`, else the nearest parent with `.git`, else the
+/// folder on the command line.
+fn root(inputs: &Inputs, current: &Path) -> Result<PathBuf, AppError> {
+    if let Some(root) = &inputs.root {
+        return Ok(current.join(root));
+    }
+    let first = inputs.paths.first().map_or_else(|| current.to_owned(), |path| current.join(path));
+    let first = first.canonicalize().map_err(|error| {
+        AppError::Invalid(format!("error: `{}` cannot be read: {error}\n", first.display()))
+    })?;
+    let folder = if first.is_dir() { first } else { first.parent().map_or(first.clone(), Path::to_owned) };
+    let repository = folder.ancestors().find(|above| above.join(".git").exists());
+    Ok(repository.map_or(folder.clone(), Path::to_owned))
+}
+
+/// The text of a file under the name by which it is shown, for underlining a line of it.
+pub(super) fn shown_text(current: &Path) -> impl Fn(&str) -> Option<String> + use<> {
+    let current = current.to_owned();
+    move |name: &str| std::fs::read_to_string(current.join(name)).ok()
+}

@@ -1,0 +1,151 @@
+//! `check`, `plan` and `list`: nothing is touched.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use super::files::{self, How};
+use super::{AppError, Surroundings, say};
+use crate::cli::{Inputs, List};
+use crate::plan::model::{Entry, Failure, Fault, Plan, Reference, StateKind, Step, Trigger, When};
+
+const PLAIN: How = How { control: true, hide_values: false, timeout_ms: None };
+
+pub(super) fn check(inputs: &Inputs, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
+    let drill = files::plan(inputs, PLAIN, around)?.plan;
+    let mut text = String::new();
+    for entry in &drill.scenarios {
+        let _ = writeln!(text, "ok  {}", entry.plan.path);
+    }
+    let count = drill.scenarios.len();
+    let plural = if count == 1 { "" } else { "s" };
+    let _ = writeln!(text, "{count} scenario{plural}, no mistakes");
+    say(out, &text)
+}
+
+pub(super) fn show(inputs: &Inputs, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
+    let drill = files::plan(inputs, PLAIN, around)?.plan;
+    let shown: Vec<String> = drill.scenarios.iter().map(scenario).collect();
+    say(out, &shown.join("\n"))
+}
+
+pub(super) fn list(list: &List, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
+    let inputs = Inputs { paths: list.paths.clone(), set: Vec::new(), root: None, allow_host: true };
+    let drill = files::plan(&inputs, PLAIN, around)?.plan;
+    let width = drill.scenarios.iter().map(|entry| entry.plan.path.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for Entry { plan, .. } in &drill.scenarios {
+        let risks =
+            if plan.risks.is_empty() { String::new() } else { format!(" ({})", plan.risks.join(", ")) };
+        let _ = writeln!(text, "{:width$}  {}{risks}", plan.path, plan.summary);
+    }
+    say(out, &text)
+}
+
+fn scenario(entry: &Entry) -> String {
+    let plan = &entry.plan;
+    let mut text = format!("{}\n", plan.path);
+    let mut line = |label: &str, value: String| {
+        let _ = writeln!(text, "  {label:<11} {value}");
+    };
+    for (name, service) in &plan.project.services {
+        let source = match (&service.build, &service.image) {
+            (Some(build), _) => format!("built from {}", build.context.display()),
+            (None, Some(image)) => image.clone(),
+            (None, None) => String::new(),
+        };
+        line("service", format!("{name}: {source}"));
+    }
+    for database in plan.databases.values() {
+        line("observes", format!("{} of {} as {}", database.database, database.service, database.user));
+    }
+    steps(&mut line, "seed", &plan.seed);
+    steps(&mut line, "change", &plan.change);
+    if let Some(failure) = &plan.failure {
+        line("breaks", point(failure, plan));
+        line("faults", faults(failure));
+    }
+    line("rolls back", when(&plan.rollback.when).to_owned());
+    steps(&mut line, "rollback", &plan.rollback.steps);
+    for kind in StateKind::ALL {
+        if let Some(state) = plan.expect.states.get(&kind) {
+            line("expects", format!("{} {}", kind.word(), reference(&state.reference, state.except.len())));
+        }
+    }
+    for expectation in &plan.expect.facts {
+        line("expects", expectation.title.clone());
+    }
+    let runs = if plan.failure.is_some() {
+        "control, finished, interrupted, idle"
+    } else {
+        "control, finished, idle"
+    };
+    line("runs", runs.to_owned());
+    text
+}
+
+fn steps(line: &mut impl FnMut(&str, String), label: &str, steps: &[Step]) {
+    for step in steps {
+        line(label, format!("{}. {} (at most {} s)", step.number, step.title, step.timeout.as_secs()));
+    }
+}
+
+fn point(failure: &Failure, plan: &Plan) -> String {
+    use crate::plan::model::Side;
+    let side = |side: &Side| match side {
+        Side::Before => "before",
+        Side::After => "after",
+    };
+    let step = failure.point.step;
+    match &failure.point.trigger {
+        Trigger::Step(which) => format!("held {} step {step}", side(which)),
+        Trigger::Statement { number, side: which } => {
+            let text = statement(plan, step, *number).unwrap_or_default();
+            format!("held {} statement {number} of step {step}: {text}", side(which))
+        }
+        Trigger::Log { service, pattern } => {
+            let of = service.clone().unwrap_or_else(|| format!("step {step}"));
+            format!("when {of} prints /{pattern}/")
+        }
+        Trigger::Fact(_) => format!("when a probe turns true during step {step}"),
+        Trigger::After(ms) => format!("{ms} ms after step {step} began"),
+    }
+}
+
+fn statement(plan: &Plan, step: u32, number: u32) -> Option<String> {
+    let step = plan.change.iter().find(|known| known.number == step)?;
+    let crate::plan::model::Action::Sql { statements, .. } = &step.action else { return None };
+    let statement = statements.get(usize::try_from(number).ok()?.checked_sub(1)?)?;
+    Some(crate::sql::fingerprint(&statement.text))
+}
+
+fn faults(failure: &Failure) -> String {
+    let named = failure.faults.iter().map(|planned| match planned.fault.service() {
+        Some(service) => format!("{} {service}", planned.fault.word()),
+        None if planned.fault == Fault::Abort => "abort the change".to_owned(),
+        None => planned.fault.word().to_owned(),
+    });
+    let then = if failure.stop { "then stop" } else { "then continue" };
+    format!("{}, {then}", named.collect::<Vec<_>>().join(", "))
+}
+
+fn when(when: &When) -> &'static str {
+    match when {
+        When::AtOnce => "at once after the failure",
+        When::Facilitator => "when the facilitator says so",
+        When::Fact { .. } => "when a fact holds",
+    }
+}
+
+fn reference(reference: &Reference, exceptions: usize) -> String {
+    let words = match reference {
+        Reference::Before => "as before".to_owned(),
+        Reference::Exact => "exactly as before".to_owned(),
+        Reference::After(steps) => format!("as after {} reference steps", steps.len()),
+        Reference::Any(because) => format!("not judged: {because}"),
+    };
+    match exceptions {
+        0 => words,
+        1 => format!("{words}, 1 exception"),
+        many => format!("{words}, {many} exceptions"),
+    }
+}

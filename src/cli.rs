@@ -1,0 +1,218 @@
+//! The command line: exactly what the user typed, nothing resolved.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::scenario::Timespan;
+
+/// Rollback drills for staging: break a change half-way, roll it back, and judge from evidence
+/// whether the system and its data came back.
+#[derive(Debug, Parser)]
+#[command(name = "backout", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run drills, scenarios, or all scenarios below a folder
+    Run(Run),
+    /// Validate files without touching anything
+    Check(Inputs),
+    /// Show what would run: images, steps, points, faults, expectations
+    Plan(Inputs),
+    /// Recompute verdict and reports of a past run from its journal
+    Judge(Judge),
+    /// List the scenarios below a folder
+    List(List),
+    /// Show the scorecard of a past run
+    Show(Show),
+    /// Remove from the engine what dead runs and `--keep` have left
+    Clean(Clean),
+    /// Print the JSON Schema of a file format
+    Schema(Schema),
+    /// Write a commented starter scenario that runs as it is
+    Init(Init),
+    /// Watch a wrong and a right rollback of the same change
+    Demo(Demo),
+    /// Print shell completions
+    Completions(Completions),
+}
+
+/// Files and how they are read.
+#[derive(Debug, Clone, Args)]
+pub struct Inputs {
+    /// Drill files, scenario folders, or folders of scenarios
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Set a variable for `${…}` in Compose files
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub set: Vec<(String, String)>,
+    /// The folder that no path may leave (default: the nearest parent with .git)
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Let `host` steps run commands on this machine, where the drill allows it too
+    #[arg(long)]
+    pub allow_host: bool,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What to run.
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// How to run it.
+    #[command(flatten)]
+    pub how: How,
+    /// Leave out the control run; the verdict is inconclusive at best
+    #[arg(long)]
+    pub no_control: bool,
+}
+
+/// How a drill is run.
+#[derive(Debug, Clone, Args)]
+pub struct How {
+    /// Where reports go (default: backout-runs/TIME-ID)
+    #[arg(long, value_name = "DIR")]
+    pub report_dir: Option<PathBuf>,
+    /// Leave the last judged stage up, and say how to reach and remove it
+    #[arg(long)]
+    pub keep: bool,
+    /// How long the whole drill may take
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<Timespan>,
+    /// Whether row values are shown (default: hidden when CI is set)
+    #[arg(long, value_enum)]
+    pub values: Option<Values>,
+    /// Addresses from which networks are taken
+    #[arg(long, value_name = "CIDR", env = "BACKOUT_SUBNETS")]
+    pub subnets: Option<String>,
+    /// Most bytes that cached images may take, such as 20gb
+    #[arg(long, value_name = "SIZE", default_value = "20gb")]
+    pub cache_size: String,
+}
+
+/// Whether row values are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Values {
+    /// As they are
+    Shown,
+    /// As type, length and digest
+    Hidden,
+}
+
+/// `judge`.
+#[derive(Debug, Args)]
+pub struct Judge {
+    /// A report folder, or its journal.jsonl
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Where the new reports go (default: beside the journal)
+    #[arg(long, value_name = "DIR")]
+    pub report_dir: Option<PathBuf>,
+}
+
+/// `list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Folders of scenarios
+    #[arg(value_name = "DIR", default_value = "scenarios")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// `show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// A report folder (default: the newest below backout-runs)
+    #[arg(value_name = "RUN")]
+    pub run: Option<PathBuf>,
+}
+
+/// `clean`.
+#[derive(Debug, Args)]
+pub struct Clean {
+    /// Remove also what cannot be shown to be dead, when it is older than this
+    #[arg(long, value_name = "TIME")]
+    pub older_than: Option<Timespan>,
+    /// Remove cached images
+    #[arg(long)]
+    pub images: bool,
+}
+
+/// `schema`.
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// Which format
+    #[arg(value_enum)]
+    pub format: Format,
+}
+
+/// The file formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// scenario.yaml
+    Scenario,
+    /// Drill files
+    Drill,
+    /// scorecard.json
+    Scorecard,
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The folder to create
+    #[arg(value_name = "NAME")]
+    pub name: PathBuf,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// How to run it.
+    #[command(flatten)]
+    pub how: How,
+    /// Start a private dockerd where none is running
+    #[arg(long)]
+    pub start_engine: bool,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write it as KEY=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_variable_is_a_key_and_a_value() {
+        let cli = Cli::try_parse_from(["backout", "check", "x", "--set", "A=b=c"]).unwrap();
+        let Command::Check(inputs) = cli.command else { panic!("not check") };
+        assert_eq!(inputs.set, [("A".to_owned(), "b=c".to_owned())]);
+        assert!(Cli::try_parse_from(["backout", "check", "x", "--set", "A"]).is_err());
+    }
+}

@@ -1,0 +1,147 @@
+//! Appends to the journal. What announces a deed is on disk before this returns.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::codec;
+use super::event::{Event, Record};
+use super::redact::Redactor;
+
+/// The journal could not be written; nothing may be done that it does not announce.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("could not write the journal {path}: {cause}; nothing more was started")]
+pub struct JournalError {
+    /// The journal's path.
+    pub path: String,
+    /// What the system said.
+    pub cause: String,
+}
+
+/// A listener that hears of every record once it is written: live progress.
+pub type Listener = Box<dyn Fn(&Record) + Send + Sync>;
+
+/// The one writer of a drill's journal.
+pub struct Writer {
+    path: String,
+    redactor: Redactor,
+    began: Instant,
+    listener: Listener,
+    state: Mutex<State>,
+}
+
+struct State {
+    file: File,
+    seq: u64,
+    prev: String,
+    records: Vec<Record>,
+}
+
+impl Writer {
+    /// Creates the journal; the file must not exist yet.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn create(path: &Path, redactor: Redactor, listener: Listener) -> Result<Self, JournalError> {
+        let shown = path.display().to_string();
+        let failed = |error: std::io::Error| JournalError { path: shown.clone(), cause: error.to_string() };
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+        if let Some(folder) = path.parent() {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        }
+        Ok(Self::over(file, shown, redactor, listener))
+    }
+
+    /// Writes to a file that is open already.
+    pub fn over(file: File, path: String, redactor: Redactor, listener: Listener) -> Self {
+        let state = State { file, seq: 0, prev: codec::digest(""), records: Vec::new() };
+        Self { path, redactor, began: Instant::now(), listener, state: Mutex::new(state) }
+    }
+
+    /// Milliseconds since the journal was opened.
+    pub fn now_ms(&self) -> u64 {
+        crate::millis::of(self.began.elapsed())
+    }
+
+    /// Appends an event.
+    ///
+    /// # Errors
+    /// When it could not be written, and, for those that announce a deed, not be synced.
+    pub fn append(&self, run: Option<u32>, event: &Event) -> Result<(), JournalError> {
+        let event = self.redactor.event(event);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = Record {
+            seq: state.seq,
+            at: jiff::Timestamp::now().to_string(),
+            ms: self.now_ms(),
+            run,
+            event,
+            prev: state.prev.clone(),
+        };
+        let line = codec::line(&record);
+        self.write(&mut state.file, &line, record.event.announces())?;
+        state.seq += 1;
+        state.prev = codec::digest(&line);
+        (self.listener)(&record);
+        state.records.push(record);
+        Ok(())
+    }
+
+    /// Everything that was written so far.
+    pub fn records(&self) -> Vec<Record> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).records.clone()
+    }
+
+    fn write(&self, file: &mut File, line: &str, sync: bool) -> Result<(), JournalError> {
+        let written = file.write_all(format!("{line}\n").as_bytes());
+        let synced = written.and_then(|()| if sync { file.sync_data() } else { Ok(()) });
+        synced.map_err(|error| JournalError { path: self.path.clone(), cause: error.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::journal::read;
+
+    fn none() -> Redactor {
+        Redactor::new(&BTreeSet::new())
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_before_the_deed() {
+        let file = OpenOptions::new().append(true).open("/dev/full").unwrap();
+        let writer = Writer::over(file, "journal.jsonl".to_owned(), none(), Box::new(|_| {}));
+        let error = writer.append(None, &Event::StageUp).unwrap_err();
+        assert!(error.to_string().contains("No space left on device"), "{error}");
+        assert!(writer.records().is_empty());
+    }
+
+    #[test]
+    fn secrets_are_gone_from_the_file_and_from_what_listeners_hear() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let redactor = Redactor::new(&BTreeSet::from(["hunter2".to_owned()]));
+        let writer = Writer::create(&path, redactor, Box::new(|_| {})).unwrap();
+        let event = Event::Trouble { message: "hunter2".to_owned(), evidence: Vec::new() };
+        writer.append(Some(1), &event).unwrap();
+        assert!(!std::fs::read_to_string(&path).unwrap().contains("hunter2"));
+        assert_ne!(writer.records()[0].event, event);
+    }
+
+    #[test]
+    fn only_the_owner_may_read_it_and_it_is_never_overwritten() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        Writer::create(&path, none(), Box::new(|_| {})).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(Writer::create(&path, none(), Box::new(|_| {})).is_err());
+        assert!(read(&std::fs::read_to_string(&path).unwrap()).is_err());
+    }
+}

@@ -1,0 +1,316 @@
+//! A scenario's file to its plan, or to all of its mistakes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::context::Context;
+use super::facts::{self, Given};
+use super::model::{Database, Plan, Rollback, When};
+use super::steps::Owner;
+use super::{expect, failure, steps};
+use crate::compose::model::FileObject;
+use crate::compose::{self, Project};
+use crate::diagnostic::Diagnostic;
+use crate::files::{Files, TEXT_LIMIT};
+use crate::scenario::ScenarioFile;
+use crate::scenario::file as written;
+use crate::secret::Secret;
+use crate::yaml::{self, Limits, Node};
+
+const UP: Duration = Duration::from_secs(300);
+const ROLLBACK: Duration = Duration::from_secs(600);
+const TRIGGER: Duration = Duration::from_secs(120);
+const POSTGRES: u16 = 5432;
+
+/// The file's name in every scenario's folder.
+pub const FILE: &str = "scenario.yaml";
+
+/// What a plan is made from besides its own file.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    /// Reads files below the root (S18).
+    pub files: &'a dyn Files,
+    /// Variables for `${…}` in Compose files and for passwords: the runner's environment and `--set`.
+    pub variables: &'a BTreeMap<String, String>,
+    /// Whether `host` steps are allowed.
+    pub allow_host: bool,
+}
+
+/// A plan, and the texts that must never be shown (S20).
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// Secret values.
+    pub secrets: BTreeSet<String>,
+}
+
+/// Plans the scenario in a folder.
+///
+/// # Errors
+/// Every mistake of its files.
+pub fn scenario(input: Input<'_>, folder: &Path, identity: &str) -> Result<Planned, Vec<Diagnostic>> {
+    let file = folder.join(FILE);
+    let source = input.files.read(&file, TEXT_LIMIT).map_err(|problem| vec![problem.alone(&file)])?;
+    let root = yaml::parse(&source, Limits::default())?;
+    let decoded = yaml::decode_partly::<ScenarioFile>(&root);
+    let Some(scenario) = decoded.value else { return Err(decoded.mistakes) };
+    let shape_is_right = decoded.mistakes.is_empty();
+    let mut mistakes = decoded.mistakes;
+    if shape_is_right {
+        required(&decoded.tree, &scenario, &mut mistakes);
+    }
+    let project = match project(input, folder, &scenario, &decoded.tree) {
+        Ok(project) => project,
+        Err(more) => {
+            mistakes.extend(more);
+            return Err(mistakes);
+        }
+    };
+    let context = Context {
+        root: &decoded.tree,
+        folder,
+        files: input.files,
+        project: &project,
+        databases: BTreeMap::new(),
+        allow_host: input.allow_host,
+        is_whole: shape_is_right,
+        digests: BTreeMap::new(),
+        reach: BTreeMap::new(),
+        mistakes,
+    };
+    Builder { input, context, scenario, identity }.build()
+}
+
+/// The keys that must be there.
+fn required(root: &Node, scenario: &ScenarioFile, mistakes: &mut Vec<Diagnostic>) {
+    match scenario.format {
+        Some(1) => {}
+        Some(other) => {
+            let spot = &root.nearest(&["format"]).spot;
+            let mistake = spot.mistake(format!("format {other} is not known here"));
+            mistakes.push(mistake.help("this version of Backout reads `format: 1`"));
+        }
+        None => mistakes.push(missing(root, "format", "start the file with `format: 1`")),
+    }
+    let gaps = [
+        ("name", scenario.name.is_none(), "give the scenario a short name"),
+        (
+            "staging",
+            scenario.staging.is_none(),
+            "name the Compose file: `staging: { compose: compose.yaml }`",
+        ),
+        ("change", scenario.change.is_empty(), "list the steps whose rollback is drilled"),
+        ("rollback", scenario.rollback.is_none(), "list the steps of the way back under `rollback.steps`"),
+        ("expect", scenario.expect.is_none(), "say what must hold afterwards, at least `data: as_before`"),
+    ];
+    for (key, is_missing, help) in gaps {
+        if is_missing {
+            mistakes.push(missing(root, key, help));
+        }
+    }
+}
+
+fn missing(root: &Node, key: &str, help: &str) -> Diagnostic {
+    let diagnostic = match root.entry(key) {
+        Some(entry) => entry.key_spot.mistake(format!("`{key}` is empty")),
+        None => Diagnostic::whole(&root.spot.source, format!("`{key}` is missing")),
+    };
+    diagnostic.help(help)
+}
+
+fn project(
+    input: Input<'_>,
+    folder: &Path,
+    scenario: &ScenarioFile,
+    root: &Node,
+) -> Result<Project, Vec<Diagnostic>> {
+    let Some(staging) = &scenario.staging else { return Ok(Project::default()) };
+    let spot = &root.nearest(&["staging", "compose"]).spot;
+    let files: Vec<(PathBuf, yaml::Spot)> = staging
+        .compose
+        .0
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            let at = root.nearest(&["staging", "compose", &index.to_string()]).spot.clone();
+            (folder.join(name), at)
+        })
+        .collect();
+    if files.is_empty() {
+        return Err(vec![spot.mistake("no Compose file is named")]);
+    }
+    let request = compose::Request {
+        files,
+        profiles: staging.profiles.clone(),
+        environment: input.variables.clone(),
+        base: folder.to_owned(),
+    };
+    compose::load(input.files, &request)
+}
+
+struct Builder<'a> {
+    input: Input<'a>,
+    context: Context<'a>,
+    scenario: ScenarioFile,
+    identity: &'a str,
+}
+
+impl Builder<'_> {
+    fn build(mut self) -> Result<Planned, Vec<Diagnostic>> {
+        let scenario = self.scenario.clone();
+        let mut secrets = self.secrets();
+        self.databases(&scenario, &mut secrets);
+        let context = &mut self.context;
+        let staging = scenario.staging.as_ref();
+        let seed = staging.map_or(&[][..], |staging| &staging.seed);
+        let seed = steps::build(context, "staging.seed", Owner::Seed, seed);
+        let change = steps::build(context, "change", Owner::Change, &scenario.change);
+        // A step that could not be read shifts the numbers, and what is said about them would be wrong.
+        let numbers_hold = context.is_whole && change.len() == scenario.change.len();
+        let failure = scenario.failure.as_ref().filter(|_| numbers_hold);
+        let failure = failure.and_then(|failure| failure::build(context, failure, &change));
+        let rollback = scenario.rollback.as_ref().map(|way_back| rollback(context, way_back));
+        let expect = scenario.expect.as_ref().map(|expect| expect::build(context, expect, &change));
+        let file = self.context.root.spot.source.name.clone();
+        if !self.context.mistakes.is_empty() {
+            return Err(self.context.mistakes);
+        }
+        let plan = Plan {
+            path: self.identity.to_owned(),
+            name: scenario.name.unwrap_or_default(),
+            summary: scenario.summary.unwrap_or_default(),
+            risks: scenario.risks,
+            file,
+            folder: self.context.folder.to_owned(),
+            project: self.context.project.clone(),
+            up_within: scenario.staging.and_then(|staging| staging.within).map_or(UP, |span| span.0),
+            databases: self.context.databases,
+            seed,
+            change,
+            failure,
+            rollback: rollback.expect("a scenario without mistakes has a rollback"),
+            expect: expect.expect("a scenario without mistakes has expectations"),
+            mask: scenario.mask,
+            digests: self.context.digests,
+            reach: self.context.reach,
+        };
+        Ok(Planned { plan, secrets })
+    }
+
+    /// The values that must never be shown: declared ones, those of env files, and Compose secrets.
+    fn secrets(&mut self) -> BTreeSet<String> {
+        let project = self.context.project;
+        let mut secrets = BTreeSet::new();
+        for name in &self.scenario.secrets {
+            secrets.extend(self.input.variables.get(name).cloned());
+            secrets.extend(
+                project.services.values().filter_map(|service| service.environment.get(name).cloned()),
+            );
+        }
+        for service in project.services.values() {
+            let from_files = service.secret_environment.iter();
+            secrets.extend(from_files.filter_map(|name| service.environment.get(name).cloned()));
+        }
+        for object in project.secrets.values() {
+            match object {
+                FileObject::File(path) => {
+                    let text = self
+                        .context
+                        .files
+                        .read(path, TEXT_LIMIT)
+                        .ok()
+                        .map(|source| source.text.trim().to_owned());
+                    secrets.extend(text);
+                }
+                FileObject::Environment(name) => secrets.extend(self.input.variables.get(name).cloned()),
+                FileObject::Content(text) => {
+                    secrets.insert(text.trim().to_owned());
+                }
+            }
+        }
+        secrets.retain(|secret| !secret.is_empty());
+        secrets
+    }
+
+    fn databases(&mut self, scenario: &ScenarioFile, secrets: &mut BTreeSet<String>) {
+        for (index, database) in scenario.observe.databases.iter().enumerate() {
+            let at = format!("observe.databases.{index}");
+            let service = &database.service;
+            if !self.context.service(&format!("{at}.service"), service) {
+                continue;
+            }
+            if self.context.databases.contains_key(service) {
+                let path = format!("{at}.service");
+                self.context.wrong(&path, format!("the database of `{service}` is observed already"));
+            }
+            let written::Engine::Postgres = database.engine;
+            let port = database.port.unwrap_or(POSTGRES);
+            let password =
+                database.password.as_ref().and_then(|password| self.password(&at, service, password));
+            secrets.extend(password.clone());
+            self.context.reach(service, port);
+            let observed = Database {
+                service: service.clone(),
+                port,
+                database: database.database.clone(),
+                user: database.user.clone(),
+                password: password.map(Secret::new),
+                at: self.context.place(&format!("{at}.service")),
+            };
+            self.context.databases.insert(service.clone(), observed);
+        }
+    }
+
+    fn password(&mut self, at: &str, service: &str, password: &written::Password) -> Option<String> {
+        let known = &self.context.project.services[service].environment;
+        let found = known.get(&password.env).or_else(|| self.input.variables.get(&password.env)).cloned();
+        if found.is_none() {
+            let message = format!("`{}` is set neither for service `{service}` nor here", password.env);
+            let diagnostic = self.context.wrong(&format!("{at}.password.env"), message);
+            diagnostic.help.push(format!("export {} before you start Backout", password.env));
+        }
+        found
+    }
+}
+
+fn rollback(context: &mut Context<'_>, written: &written::Rollback) -> Rollback {
+    let steps = steps::build(context, "rollback.steps", Owner::Rollback, &written.steps);
+    if written.steps.is_empty() && context.is_whole {
+        let diagnostic = context.wrong_key("rollback.steps", "the way back has no step");
+        diagnostic.help.push("list the steps that undo the change".to_owned());
+    }
+    let within = written.within.map_or(ROLLBACK, |span| span.0);
+    let give_up = written.give_up.map_or(within * 3, |span| span.0);
+    if give_up < within {
+        context.wrong("rollback.give_up", "it is given up before its time `within` is over");
+    }
+    Rollback {
+        within,
+        give_up,
+        when: when(context, &written.when),
+        may_refuse: written.may_refuse == Some(written::MayRefuse::WhenNothingApplied),
+        steps,
+        at: context.place("rollback"),
+    }
+}
+
+fn when(context: &mut Context<'_>, when: &written::When) -> When {
+    let trigger = match when {
+        written::When::AtOnce => return When::AtOnce,
+        written::When::Facilitator => return When::Facilitator,
+        written::When::Fact(trigger) => trigger,
+    };
+    let given = Given {
+        healthy: None,
+        http: trigger.http.as_ref(),
+        sql: trigger.sql.as_ref(),
+        log: trigger.log.as_ref(),
+    };
+    let within_ms = crate::millis::of(trigger.within.map_or(TRIGGER, |span| span.0));
+    match facts::one(context, "rollback.when", &given) {
+        Some(fact) => When::Fact { fact, within_ms },
+        None => When::AtOnce,
+    }
+}

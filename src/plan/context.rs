@@ -1,0 +1,151 @@
+//! What every part of the plan's building needs: the tree for places, the project for names, and
+//! the list of mistakes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::model::Database;
+use crate::compose::Project;
+use crate::diagnostic::{Diagnostic, Place, Source};
+use crate::files::Files;
+use crate::yaml::{Node, Spot};
+
+/// Most bytes of an SQL file: its statements are part of the journal.
+const SQL_LIMIT: u64 = 16 << 20;
+
+/// Shared by the builders of one scenario.
+pub(super) struct Context<'a> {
+    pub(super) root: &'a Node,
+    pub(super) folder: &'a Path,
+    pub(super) files: &'a dyn Files,
+    pub(super) project: &'a Project,
+    pub(super) databases: BTreeMap<String, Database>,
+    pub(super) allow_host: bool,
+    /// Whether every part of the file could be read: only then is something missing missing.
+    pub(super) is_whole: bool,
+    pub(super) digests: BTreeMap<String, String>,
+    pub(super) reach: BTreeMap<String, Vec<u16>>,
+    pub(super) mistakes: Vec<Diagnostic>,
+}
+
+impl Context<'_> {
+    /// The value at a path such as `rollback.steps.0.sql`.
+    pub(super) fn spot(&self, path: &str) -> Spot {
+        let keys: Vec<&str> = path.split('.').collect();
+        self.root.nearest(&keys).spot.clone()
+    }
+
+    /// The key at a path, which is what a person looks for when the value is long.
+    pub(super) fn key_spot(&self, path: &str) -> Spot {
+        let (parent, last) = path.rsplit_once('.').unwrap_or(("", path));
+        let keys: Vec<&str> = parent.split('.').filter(|key| !key.is_empty()).collect();
+        let parent = self.root.nearest(&keys);
+        parent.entry(last).map_or_else(|| self.spot(path), |entry| entry.key_spot.clone())
+    }
+
+    /// The place of the key at a path.
+    pub(super) fn place(&self, path: &str) -> Place {
+        let spot = self.key_spot(path);
+        spot.source.place(spot.span.start)
+    }
+
+    /// Notes a mistake at the value of a path.
+    pub(super) fn wrong(&mut self, path: &str, message: impl Into<String>) -> &mut Diagnostic {
+        let diagnostic = self.spot(path).mistake(message);
+        self.note(diagnostic)
+    }
+
+    /// Notes a mistake at the key of a path.
+    pub(super) fn wrong_key(&mut self, path: &str, message: impl Into<String>) -> &mut Diagnostic {
+        let diagnostic = self.key_spot(path).mistake(message);
+        self.note(diagnostic)
+    }
+
+    fn note(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
+        self.mistakes.push(diagnostic);
+        self.mistakes.last_mut().expect("one was just pushed")
+    }
+
+    /// Whether the project has this service; a mistake with a suggestion where it has not.
+    pub(super) fn service(&mut self, path: &str, name: &str) -> bool {
+        if self.project.services.contains_key(name) {
+            return true;
+        }
+        let known: Vec<&str> = self.project.services.keys().map(String::as_str).collect();
+        let diagnostic = self
+            .spot(path)
+            .mistake(format!("there is no service `{name}` in the Compose files"))
+            .suggest(name, known);
+        self.mistakes.push(diagnostic);
+        false
+    }
+
+    /// Whether this service's database is observed.
+    pub(super) fn database(&mut self, path: &str, name: &str) -> bool {
+        if self.databases.contains_key(name) {
+            return true;
+        }
+        let known: Vec<&str> = self.databases.keys().map(String::as_str).collect();
+        let diagnostic = self
+            .spot(path)
+            .mistake(format!("`{name}` is not an observed database"))
+            .suggest(name, known)
+            .help("name it under `observe.databases`, with its user and password");
+        self.mistakes.push(diagnostic);
+        false
+    }
+
+    /// Reads a file of the scenario and keeps its digest.
+    pub(super) fn text(&mut self, path: &str, name: &str) -> Option<Arc<Source>> {
+        let at = self.folder.join(name);
+        match self.files.read(&at, SQL_LIMIT) {
+            Ok(source) => {
+                let digest = Sha256::digest(source.text.as_bytes());
+                self.digests.insert(source.name.clone(), hex(&digest));
+                Some(source)
+            }
+            Err(problem) => {
+                let diagnostic = problem.at(&self.spot(path));
+                self.mistakes.push(diagnostic);
+                None
+            }
+        }
+    }
+
+    /// The absolute path of a file or folder of the scenario, which must exist below the root.
+    pub(super) fn path(&mut self, path: &str, name: &str) -> Option<PathBuf> {
+        match self.files.locate(&self.folder.join(name)) {
+            Ok(found) => Some(found.path),
+            Err(problem) => {
+                let diagnostic = problem.at(&self.spot(path));
+                self.mistakes.push(diagnostic);
+                None
+            }
+        }
+    }
+
+    /// Whether a regular expression can be read.
+    pub(super) fn pattern(&mut self, path: &str, pattern: &str) -> String {
+        if let Err(error) = regex::Regex::new(pattern) {
+            let last = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
+            self.wrong(path, format!("not a regular expression: {}", last.trim_start_matches("error: ")));
+        }
+        pattern.to_owned()
+    }
+
+    /// Remembers that a port of a service must be reachable from the runner.
+    pub(super) fn reach(&mut self, service: &str, port: u16) {
+        let ports = self.reach.entry(service.to_owned()).or_default();
+        if !ports.contains(&port) {
+            ports.push(port);
+        }
+    }
+}
+
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,594 @@
+//! The resolved plan of a drill: what the runner does and what the verdict asks.
+//!
+//! It is the first record of every journal, so it is a format: names are stable.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::compose::Project;
+use crate::compose::model::{Build, PullPolicy};
+use crate::diagnostic::Place;
+use crate::secret::Secret;
+
+/// A whole drill.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DrillPlan {
+    /// The drill's name; the argument's where no drill file was given.
+    pub name: String,
+    /// Its scenarios, in the order they run.
+    pub scenarios: Vec<Entry>,
+    /// Whether a control run is made (S1).
+    pub control: bool,
+    /// Whether row values are hidden (S20).
+    pub hide_values: bool,
+    /// How long the whole drill may take, in milliseconds.
+    pub timeout_ms: Option<u64>,
+}
+
+/// One scenario of a drill and what it must reach (S23).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The scenario.
+    pub plan: Plan,
+    /// The level that it must reach.
+    pub level: Option<u8>,
+    /// Whether it must fail.
+    pub should_fail: bool,
+    /// The checks that must fail, exactly these.
+    pub because: Vec<String>,
+}
+
+/// One scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Its identity: the path below the argument, such as `drop-column/wrong`.
+    pub path: String,
+    /// Its name.
+    pub name: String,
+    /// One line on what it is about.
+    pub summary: String,
+    /// The risks it is about.
+    pub risks: Vec<String>,
+    /// The scenario's file, as shown.
+    pub file: String,
+    /// The scenario's folder, absolute.
+    pub folder: PathBuf,
+    /// The staging system.
+    pub project: Project,
+    /// How long the staging system may take to come up.
+    #[serde(with = "crate::millis")]
+    pub up_within: Duration,
+    /// The observed databases, by service.
+    pub databases: BTreeMap<String, Database>,
+    /// What fills the system before the drill.
+    pub seed: Vec<Step>,
+    /// The operation whose rollback is drilled.
+    pub change: Vec<Step>,
+    /// Where and how the change is broken.
+    pub failure: Option<Failure>,
+    /// The way back.
+    pub rollback: Rollback,
+    /// What must hold afterwards.
+    pub expect: Expect,
+    /// Columns whose values are shown as length and digest, as `table.column` or `table.*`.
+    pub mask: Vec<String>,
+    /// SHA-256 of every file that is part of the change, the rollback or the seed, by shown path.
+    pub digests: BTreeMap<String, String>,
+    /// Ports that must be reachable from the runner, by service.
+    pub reach: BTreeMap<String, Vec<u16>>,
+}
+
+/// An observed database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Database {
+    /// The Compose service.
+    pub service: String,
+    /// Port in the container.
+    pub port: u16,
+    /// Its name.
+    pub database: String,
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: Option<Secret>,
+    /// Where it is written.
+    pub at: Place,
+}
+
+/// One step of an operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its number in its operation, from 1.
+    pub number: u32,
+    /// Its name.
+    pub id: Option<String>,
+    /// What it does, in a few words: `run migrate up`.
+    pub title: String,
+    /// What it does.
+    pub action: Action,
+    /// How long it may take.
+    #[serde(with = "crate::millis")]
+    pub timeout: Duration,
+    /// Where it is written.
+    pub at: Place,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// A one-shot container of a Compose service.
+    Run {
+        /// The service.
+        service: String,
+        /// Replaces its command.
+        command: Option<Vec<String>>,
+        /// Added to its environment.
+        environment: BTreeMap<String, String>,
+    },
+    /// A change of what a service runs.
+    Deploy(Deploy),
+    /// SQL on one connection.
+    Sql {
+        /// The database, by its service.
+        database: String,
+        /// The file it comes from, as shown; none for text in the scenario.
+        file: Option<String>,
+        /// The statements, BEGIN and COMMIT included.
+        statements: Vec<Statement>,
+    },
+    /// A command inside a service.
+    Exec {
+        /// The service.
+        service: String,
+        /// The command.
+        command: Vec<String>,
+    },
+    /// An HTTP call.
+    Http(HttpCall),
+    /// A command on the runner's machine.
+    Host {
+        /// The command.
+        command: Vec<String>,
+        /// Added to the environment.
+        environment: BTreeMap<String, String>,
+    },
+    /// A wait for a fact.
+    Wait(Fact),
+    /// Fills a volume.
+    Volume {
+        /// The Compose volume.
+        volume: String,
+        /// The tar file, absolute.
+        tar: PathBuf,
+    },
+}
+
+/// A change of what a service runs; what is none stays as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deploy {
+    /// The service.
+    pub service: String,
+    /// The new image.
+    pub image: Option<Image>,
+    /// Variables to set; none removes one.
+    pub environment: BTreeMap<String, Option<String>>,
+    /// The new command.
+    pub command: Option<Vec<String>>,
+    /// The new entrypoint.
+    pub entrypoint: Option<Vec<String>>,
+    /// How many containers.
+    pub replicas: Option<u32>,
+    /// Whether the step ends only when the service is well.
+    pub until_well: bool,
+}
+
+/// Where an image comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Image {
+    /// A reference.
+    Reference {
+        /// Such as `shop-api:v2`.
+        name: String,
+        /// When it is pulled.
+        pull: PullPolicy,
+    },
+    /// Built from files.
+    Build(Build),
+}
+
+/// One SQL statement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// Its text, without the semicolon.
+    pub text: String,
+    /// Its line in the file, from 1.
+    pub line: usize,
+    /// The data of a COPY FROM STDIN.
+    pub copy_data: Option<String>,
+}
+
+/// An HTTP call and what is asked of its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpCall {
+    /// The service.
+    pub service: String,
+    /// Port in the container.
+    pub port: u16,
+    /// Method, in capitals.
+    pub method: String,
+    /// Path with query.
+    pub path: String,
+    /// Headers.
+    pub headers: BTreeMap<String, String>,
+    /// Body.
+    pub body: Option<String>,
+    /// The status it must have; none is any 2xx.
+    pub status: Option<u16>,
+    /// A text the answer must contain.
+    pub contains: Option<String>,
+}
+
+/// Something that can be observed to hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// A service is well.
+    Healthy {
+        /// The service.
+        service: String,
+    },
+    /// An HTTP call is answered as said.
+    Http(HttpCall),
+    /// The first column of a query's first row.
+    Sql {
+        /// The database, by its service.
+        database: String,
+        /// The query.
+        query: String,
+        /// The text it must equal.
+        equals: String,
+    },
+    /// A command inside a service ends as said.
+    Exec {
+        /// The service.
+        service: String,
+        /// The command.
+        command: Vec<String>,
+        /// Its exit code.
+        exit_code: i64,
+        /// A text that its output must contain.
+        contains: Option<String>,
+    },
+    /// A service printed a line.
+    Log {
+        /// The service.
+        service: String,
+        /// A regular expression.
+        pattern: String,
+        /// Whether the line must stay away instead.
+        absent: bool,
+    },
+}
+
+/// Where and how the change is broken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The point.
+    pub point: Point,
+    /// The faults, in the order they are injected.
+    pub faults: Vec<PlannedFault>,
+    /// Whether nothing more of the change is sent after them.
+    pub stop: bool,
+    /// How long the interrupted operation's sessions may take to end; none opts out.
+    pub settle_ms: Option<u64>,
+    /// Where it is written.
+    pub at: Place,
+}
+
+/// A point inside the change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// The step's number, from 1.
+    pub step: u32,
+    /// What is waited for there.
+    pub trigger: Trigger,
+    /// How long it may take to be reached.
+    #[serde(with = "crate::millis")]
+    pub within: Duration,
+    /// Where it is written.
+    pub at: Place,
+}
+
+/// What makes a point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// The gap before or after the step: exact.
+    Step(Side),
+    /// A statement of an `sql` step: exact.
+    Statement {
+        /// Its number, from 1.
+        number: u32,
+        /// The side of it.
+        side: Side,
+    },
+    /// A line in the output of the step, or of a service.
+    Log {
+        /// The service; none is the step itself.
+        service: Option<String>,
+        /// A regular expression.
+        pattern: String,
+    },
+    /// A fact turns true while the step runs.
+    Fact(Fact),
+    /// So many milliseconds after the step began.
+    After(u64),
+}
+
+/// A side of a step or statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// It has not been sent or started.
+    Before,
+    /// It is done.
+    After,
+}
+
+/// A fault, and when it is healed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedFault {
+    /// The fault.
+    pub fault: Fault,
+    /// When it is healed.
+    pub heal: Heal,
+    /// Where it is written.
+    pub at: Place,
+}
+
+/// What is injected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Ends the operation itself.
+    Abort,
+    /// A signal to a service's first process.
+    Kill {
+        /// The service.
+        service: String,
+        /// The signal, such as `SIGKILL`.
+        signal: String,
+    },
+    /// The engine's stop.
+    Stop {
+        /// The service.
+        service: String,
+    },
+    /// A freeze.
+    Pause {
+        /// The service.
+        service: String,
+    },
+    /// A restart.
+    Restart {
+        /// The service.
+        service: String,
+    },
+    /// Off a network.
+    Disconnect {
+        /// The service.
+        service: String,
+        /// The network, by Compose name.
+        network: String,
+    },
+    /// Any command.
+    Exec {
+        /// The service.
+        service: String,
+        /// What injects it.
+        command: Vec<String>,
+        /// What shows that it acted.
+        verify: Vec<String>,
+        /// What undoes it.
+        heal: Option<Vec<String>>,
+    },
+}
+
+impl Fault {
+    /// The service it acts on; none for `abort`.
+    pub fn service(&self) -> Option<&str> {
+        match self {
+            Self::Abort => None,
+            Self::Kill { service, .. }
+            | Self::Stop { service }
+            | Self::Pause { service }
+            | Self::Restart { service }
+            | Self::Disconnect { service, .. }
+            | Self::Exec { service, .. } => Some(service),
+        }
+    }
+
+    /// Its word in YAML.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Abort => "abort",
+            Self::Kill { .. } => "kill",
+            Self::Stop { .. } => "stop",
+            Self::Pause { .. } => "pause",
+            Self::Restart { .. } => "restart",
+            Self::Disconnect { .. } => "disconnect",
+            Self::Exec { .. } => "exec",
+        }
+    }
+}
+
+/// When a fault is healed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Heal {
+    /// Before the rollback.
+    BeforeRollback,
+    /// After the rollback.
+    AfterRollback,
+    /// Only when the run is over.
+    Never,
+}
+
+/// The way back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollback {
+    /// How long it may take.
+    #[serde(with = "crate::millis")]
+    pub within: Duration,
+    /// When it is killed.
+    #[serde(with = "crate::millis")]
+    pub give_up: Duration,
+    /// What starts it.
+    pub when: When,
+    /// Whether it may exit with an error where nothing of the change was applied.
+    pub may_refuse: bool,
+    /// Its steps.
+    pub steps: Vec<Step>,
+    /// Where it is written.
+    pub at: Place,
+}
+
+/// What starts the rollback.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// The failure itself.
+    AtOnce,
+    /// Somebody at the terminal.
+    Facilitator,
+    /// A fact.
+    Fact {
+        /// The fact.
+        fact: Fact,
+        /// How long to wait for it, in milliseconds.
+        within_ms: u64,
+    },
+}
+
+/// What must hold afterwards.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expect {
+    /// The five states, each with what it is compared with.
+    pub states: BTreeMap<StateKind, StateExpectation>,
+    /// Whether the change fails by itself.
+    pub change_fails: bool,
+    /// Explicit expectations.
+    pub facts: Vec<Expectation>,
+    /// Where it is written.
+    pub at: Place,
+}
+
+/// The five states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StateKind {
+    /// Services (S11).
+    System,
+    /// Schemas (S12).
+    Schema,
+    /// Rows (S13).
+    Data,
+    /// Sequences (S14).
+    Sequences,
+    /// What was not there before (S15).
+    Leftovers,
+}
+
+impl StateKind {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 5] = [Self::System, Self::Schema, Self::Data, Self::Sequences, Self::Leftovers];
+
+    /// The word in YAML and reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Schema => "schema",
+            Self::Data => "data",
+            Self::Sequences => "sequences",
+            Self::Leftovers => "leftovers",
+        }
+    }
+}
+
+/// What a state is compared with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StateExpectation {
+    /// The reference.
+    pub reference: Reference,
+    /// Differences that are allowed.
+    pub except: Vec<Exception>,
+    /// Where it is asked for; the place of `expect` where it is not written.
+    pub at: Place,
+}
+
+/// The reference of a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reference {
+    /// The capture before the change.
+    Before,
+    /// The same, and sequences exactly.
+    Exact,
+    /// A twin of the seeded stage with these steps applied.
+    After(Vec<Step>),
+    /// Not judged, for this reason.
+    Any(String),
+}
+
+/// A difference that is allowed (S16).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exception {
+    /// What it covers.
+    pub covers: Covers,
+    /// Why.
+    pub because: String,
+    /// Where it is written.
+    pub at: Place,
+}
+
+/// What an exception covers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Covers {
+    /// A table, or some of its columns or rows.
+    Table {
+        /// `schema.table`.
+        table: String,
+        /// Only these columns; empty is all.
+        columns: Vec<String>,
+        /// Only these rows.
+        condition: Option<String>,
+    },
+    /// A schema object by its name in reports.
+    Object(String),
+    /// A sequence, `schema.sequence`.
+    Sequence(String),
+    /// A service.
+    Service(String),
+    /// A leftover by its name in reports.
+    Leftover(String),
+}
+
+/// An explicit expectation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// What must hold.
+    pub fact: Fact,
+    /// How long it may take to become so.
+    #[serde(with = "crate::millis")]
+    pub within: Duration,
+    /// In a few words: `GET /healthz on api is 200`.
+    pub title: String,
+    /// Where it is written.
+    pub at: Place,
+}

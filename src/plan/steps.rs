@@ -1,0 +1,320 @@
+//! Steps: names resolved, SQL cut into statements, images told apart.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::context::Context;
+use super::facts::{self, Given};
+use super::model::{Action, Deploy, Image, Statement, Step};
+use crate::compose::model::{Build, PullPolicy};
+use crate::diagnostic::{Diagnostic, Source};
+use crate::scenario::step::{self as file, Scalar};
+use crate::scenario::timespan::Timespan;
+use crate::sql;
+
+/// How long a step may take where nothing is said.
+const STEP: Duration = Duration::from_secs(600);
+
+/// Whose steps they are; some kinds are for seeds only.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    Seed,
+    Change,
+    Rollback,
+    Reference,
+}
+
+/// Resolves the steps at a path.
+pub(super) fn build(context: &mut Context<'_>, path: &str, owner: Owner, steps: &[file::Step]) -> Vec<Step> {
+    let mut ids: BTreeMap<String, u32> = BTreeMap::new();
+    let mut built = Vec::new();
+    for (number, step) in (1..).zip(steps) {
+        let at = format!("{path}.{}.{}", number - 1, word(step));
+        let (id, timeout) = common(step);
+        if let Some(first) = id.as_ref().and_then(|id| ids.insert(id.clone(), number)) {
+            context.wrong(&format!("{at}.id"), format!("step {first} has this id already"));
+        }
+        let Some((title, action)) = action(context, &at, owner, step) else { continue };
+        let timeout = timeout.map_or(STEP, |span| span.0);
+        built.push(Step { number, id: id.clone(), title, action, timeout, at: context.place(&at) });
+    }
+    built
+}
+
+fn word(step: &file::Step) -> &'static str {
+    match step {
+        file::Step::Run(_) => "run",
+        file::Step::Deploy(_) => "deploy",
+        file::Step::Sql(_) => "sql",
+        file::Step::Exec(_) => "exec",
+        file::Step::Http(_) => "http",
+        file::Step::Host(_) => "host",
+        file::Step::Wait(_) => "wait",
+        file::Step::Volume(_) => "volume",
+        file::Step::Restore(_) => "restore",
+    }
+}
+
+fn common(step: &file::Step) -> (&Option<String>, Option<Timespan>) {
+    match step {
+        file::Step::Run(step) => (&step.id, step.timeout),
+        file::Step::Deploy(step) => (&step.id, step.timeout),
+        file::Step::Sql(step) => (&step.id, step.timeout),
+        file::Step::Exec(step) => (&step.id, step.timeout),
+        file::Step::Http(step) => (&step.id, step.timeout),
+        file::Step::Host(step) => (&step.id, step.timeout),
+        file::Step::Wait(step) => (&step.id, step.timeout),
+        file::Step::Volume(step) => (&step.id, step.timeout),
+        file::Step::Restore(step) => (&step.id, step.timeout),
+    }
+}
+
+fn action(context: &mut Context<'_>, at: &str, owner: Owner, step: &file::Step) -> Option<(String, Action)> {
+    match step {
+        file::Step::Run(step) => run(context, at, step),
+        file::Step::Deploy(step) => deploy(context, at, step),
+        file::Step::Sql(step) => sql_step(context, at, step),
+        file::Step::Exec(step) => exec(context, at, step),
+        file::Step::Http(step) => http(context, at, step),
+        file::Step::Host(step) => host(context, at, step),
+        file::Step::Wait(step) => wait(context, at, step),
+        file::Step::Volume(step) => seed_only(context, at, owner).then(|| volume(context, at, step))?,
+        file::Step::Restore(step) => seed_only(context, at, owner).then(|| restore(context, at, step))?,
+    }
+}
+
+fn seed_only(context: &mut Context<'_>, at: &str, owner: Owner) -> bool {
+    if owner == Owner::Seed {
+        return true;
+    }
+    context.wrong_key(at, "this kind of step fills a stage; it belongs under `staging.seed`").help.push(
+        "in a change or rollback use `run` or `exec` with the tool that you use in production".to_owned(),
+    );
+    false
+}
+
+fn run(context: &mut Context<'_>, at: &str, step: &file::RunStep) -> Option<(String, Action)> {
+    let known = context.service(&format!("{at}.service"), &step.service);
+    let command = step.command.as_ref().map(|command| command.0.clone());
+    let title = match &command {
+        Some(words) => format!("run {}: {}", step.service, shown(words)),
+        None => format!("run {}", step.service),
+    };
+    let environment = texts(&step.env);
+    known.then(|| (title, Action::Run { service: step.service.clone(), command, environment }))
+}
+
+fn exec(context: &mut Context<'_>, at: &str, step: &file::ExecStep) -> Option<(String, Action)> {
+    let known = context.service(&format!("{at}.service"), &step.service);
+    let command = step.command.0.clone();
+    let title = format!("exec in {}: {}", step.service, shown(&command));
+    known.then(|| (title, Action::Exec { service: step.service.clone(), command }))
+}
+
+fn http(context: &mut Context<'_>, at: &str, step: &file::HttpStep) -> Option<(String, Action)> {
+    let call = facts::http(context, &format!("{at}.call"), &step.call)?;
+    Some((format!("{} {} on {}", call.method, call.path, call.service), Action::Http(call)))
+}
+
+fn host(context: &mut Context<'_>, at: &str, step: &file::HostStep) -> Option<(String, Action)> {
+    if !context.allow_host {
+        let diagnostic =
+            context.wrong_key(at, "a `host` step runs on this machine, and nobody has allowed it");
+        diagnostic
+            .help
+            .push("say `allow_host: true` in the drill and `--allow-host` on the command line".to_owned());
+        return None;
+    }
+    let command = step.command.0.clone();
+    let title = format!("host: {}", shown(&command));
+    Some((title, Action::Host { command, environment: texts(&step.env) }))
+}
+
+fn wait(context: &mut Context<'_>, at: &str, step: &file::WaitStep) -> Option<(String, Action)> {
+    let given = Given {
+        healthy: step.healthy.as_ref(),
+        http: step.http.as_ref(),
+        sql: step.sql.as_ref(),
+        log: step.log.as_ref(),
+    };
+    let fact = facts::one(context, at, &given)?;
+    Some((format!("wait until {}", super::expect::title(&fact)), Action::Wait(fact)))
+}
+
+fn volume(context: &mut Context<'_>, at: &str, step: &file::VolumeStep) -> Option<(String, Action)> {
+    if !context.project.volumes.contains_key(&step.volume) {
+        let known: Vec<&str> = context.project.volumes.keys().map(String::as_str).collect();
+        let diagnostic = context
+            .spot(&format!("{at}.volume"))
+            .mistake(format!("there is no volume `{}` in the Compose files", step.volume))
+            .suggest(&step.volume, known);
+        context.mistakes.push(diagnostic);
+    }
+    let tar = context.path(&format!("{at}.tar"), &step.tar)?;
+    let title = format!("fill volume {} from {}", step.volume, step.tar);
+    Some((title, Action::Volume { volume: step.volume.clone(), tar }))
+}
+
+fn sql_step(context: &mut Context<'_>, at: &str, step: &file::SqlStep) -> Option<(String, Action)> {
+    let known = context.database(&format!("{at}.on"), &step.on);
+    let (source, file) = match (&step.file, &step.text) {
+        (Some(file), None) => {
+            let source = context.text(&format!("{at}.file"), file)?;
+            (source.clone(), Some(source.name.clone()))
+        }
+        (None, Some(text)) => (Source::new("text", text.clone()), None),
+        (given, _) => {
+            let both = if given.is_some() { "both are" } else { "neither is" };
+            context.wrong_key(at, format!("`sql` takes a `file` or a `text`; {both} given"));
+            return None;
+        }
+    };
+    let mut statements = statements(context, at, &source, file.is_some())?;
+    if step.transaction {
+        wrap(context, at, &mut statements);
+    }
+    let count = statements.len();
+    let plural = if count == 1 { "" } else { "s" };
+    let name = step.file.as_deref().unwrap_or("text");
+    let title = format!("sql on {}: {name}, {count} statement{plural}", step.on);
+    known.then(|| (title, Action::Sql { database: step.on.clone(), file, statements }))
+}
+
+fn restore(context: &mut Context<'_>, at: &str, step: &file::RestoreStep) -> Option<(String, Action)> {
+    let known = context.database(&format!("{at}.on"), &step.on);
+    let source = context.text(&format!("{at}.file"), &step.file)?;
+    // pg_dump 13.22 and later guard their output with these two meta-commands; they hold no SQL.
+    let harmless = |line: &str| line.starts_with("\\restrict ") || line.starts_with("\\unrestrict ");
+    let lines = source.text.lines().map(|line| if harmless(line) { "" } else { line });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let statements = statements(context, at, &Source::new(source.name.clone(), text), true)?;
+    let title = format!("restore {} on {}", step.file, step.on);
+    let action = Action::Sql { database: step.on.clone(), file: Some(source.name.clone()), statements };
+    known.then_some((title, action))
+}
+
+fn statements(
+    context: &mut Context<'_>,
+    at: &str,
+    source: &std::sync::Arc<Source>,
+    in_file: bool,
+) -> Option<Vec<Statement>> {
+    let cut = match sql::split(&source.text) {
+        Ok(cut) => cut,
+        Err(error) => {
+            let diagnostic = if in_file {
+                Diagnostic::at(source, error.span.clone(), error.message)
+            } else {
+                context.spot(&format!("{at}.text")).mistake(error.message)
+            };
+            context.mistakes.push(diagnostic.label(error.label).help(error.help));
+            return None;
+        }
+    };
+    if cut.is_empty() {
+        let field = if in_file { "file" } else { "text" };
+        context.wrong(&format!("{at}.{field}"), "there is no statement in it");
+        return None;
+    }
+    let statement =
+        |cut: sql::Statement| Statement { text: cut.text, line: cut.line, copy_data: cut.copy_data };
+    Some(cut.into_iter().map(statement).collect())
+}
+
+/// Puts BEGIN before and COMMIT behind; both count as statements (S8).
+fn wrap(context: &mut Context<'_>, at: &str, statements: &mut Vec<Statement>) {
+    let inner = statements.iter().find(|statement| sql::is_transaction_control(&statement.text)).cloned();
+    if let Some(inner) = inner {
+        let message =
+            format!("the SQL controls transactions itself: `{}` on line {}", inner.text, inner.line);
+        context
+            .wrong(&format!("{at}.transaction"), message)
+            .help
+            .push("leave out `transaction: true`".to_owned());
+    }
+    let bare = |text: &str, line| Statement { text: text.to_owned(), line, copy_data: None };
+    let last = statements.last().map_or(1, |statement| statement.line);
+    statements.insert(0, bare("BEGIN", 1));
+    statements.push(bare("COMMIT", last));
+}
+
+fn deploy(context: &mut Context<'_>, at: &str, step: &file::DeployStep) -> Option<(String, Action)> {
+    let known = context.service(&format!("{at}.service"), &step.service);
+    let image = match (&step.image, &step.build) {
+        (Some(_), Some(_)) => {
+            context.wrong_key(at, "`image` and `build` exclude each other");
+            return None;
+        }
+        (Some(name), None) => Some(Image::Reference { name: name.clone(), pull: PullPolicy::Missing }),
+        (None, Some(build)) => Some(Image::Build(build_of(context, at, build)?)),
+        (None, None) => None,
+    };
+    let words = |command: &Option<file::Command>| command.as_ref().map(|command| command.0.clone());
+    let (command, entrypoint) = (words(&step.command), words(&step.entrypoint));
+    let nothing = image.is_none() && command.is_none() && entrypoint.is_none();
+    if nothing && step.env.is_empty() && step.replicas.is_none() {
+        let diagnostic = context.wrong_key(at, "this deploy changes nothing");
+        diagnostic.help.push("name an image, build, env, command, entrypoint or replicas".to_owned());
+        return None;
+    }
+    if !known {
+        return None;
+    }
+    let environment =
+        step.env.iter().map(|(name, value)| (name.clone(), value.as_ref().map(|text| text.0.clone())));
+    let deploy = Deploy {
+        service: step.service.clone(),
+        image,
+        environment: environment.collect(),
+        command,
+        entrypoint,
+        replicas: step.replicas,
+        until_well: step.until == file::DeployUntil::Well,
+    };
+    Some((deploy_title(&deploy), Action::Deploy(deploy)))
+}
+
+fn build_of(context: &mut Context<'_>, at: &str, build: &file::DeployBuild) -> Option<Build> {
+    Some(Build {
+        context: context.path(&format!("{at}.build.context"), &build.context)?,
+        dockerfile: build.dockerfile.clone().unwrap_or_else(|| "Dockerfile".to_owned()),
+        args: texts(&build.args),
+        network: None,
+        target: build.target.clone(),
+    })
+}
+
+fn deploy_title(deploy: &Deploy) -> String {
+    let mut parts = Vec::new();
+    match &deploy.image {
+        Some(Image::Reference { name, .. }) => parts.push(name.clone()),
+        Some(Image::Build(build)) => {
+            let folder = build.context.file_name().map(|name| name.to_string_lossy().into_owned());
+            let args: String = build.args.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+            parts.push(format!("build of {}{args}", folder.unwrap_or_default()));
+        }
+        None => {}
+    }
+    parts.extend(deploy.environment.keys().map(|name| format!("env {name}")));
+    parts.extend(deploy.replicas.map(|count| format!("replicas {count}")));
+    parts.extend(deploy.command.as_ref().map(|_| "command".to_owned()));
+    parts.extend(deploy.entrypoint.as_ref().map(|_| "entrypoint".to_owned()));
+    format!("deploy {}: {}", deploy.service, parts.join(", "))
+}
+
+fn texts(scalars: &BTreeMap<String, Scalar>) -> BTreeMap<String, String> {
+    scalars.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect()
+}
+
+/// A command as one short line.
+pub(super) fn shown(words: &[String]) -> String {
+    let words = match words {
+        [shell, flag, text] if shell == "sh" && flag == "-c" => text.clone(),
+        words => words.join(" "),
+    };
+    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(60) {
+        Some((cut, _)) => format!("{}…", &line[..cut]),
+        None => line,
+    }
+}

@@ -1,0 +1,658 @@
+//! `scorecard.json` (S25): the verdict for programs. These types are the format; nothing else in
+//! the verdict is, so that an inner name can change without breaking a reader.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::text::clean;
+use crate::diagnostic::Place;
+use crate::journal::event::{Completed, Operation, RunKind};
+use crate::outcome::{Check, Outcome};
+use crate::plan::model::StateKind;
+use crate::verdict::Verdict;
+use crate::verdict::model::{
+    self, Class, FaultVerdict, OperationResult, OperationVerdict, PointVerdict, RunVerdict, ScenarioVerdict,
+    StateFact,
+};
+
+/// The version of this format.
+pub const FORMAT: u32 = 1;
+
+/// What a drill has shown.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Scorecard {
+    /// The version of this format: 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub format: u32,
+    /// Name and version of the tool.
+    pub tool: String,
+    /// The drill's name.
+    pub drill: String,
+    /// Whether every scenario ended as the drill says.
+    pub verdict: Outcome,
+    /// When it began, RFC 3339.
+    pub began: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// The signal that stopped it, or `timeout`.
+    pub stopped_by: Option<String>,
+    /// Whether its journal was read to the proper end.
+    pub complete: bool,
+    /// Whether anything could be judged at all.
+    pub judged: bool,
+    /// The scenarios, in the order of the drill.
+    pub scenarios: Vec<Scenario>,
+    /// What could not be removed.
+    pub left: Vec<String>,
+    /// How to reach what was left standing.
+    pub kept: Vec<String>,
+}
+
+/// One scenario.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Scenario {
+    /// Its identity.
+    pub path: String,
+    /// Its name.
+    pub name: String,
+    /// One line on what it is about.
+    pub summary: String,
+    /// Its file.
+    pub file: String,
+    /// How the drill says it must end, where it does.
+    pub should: Option<Should>,
+    /// With `should`: exactly the checks that must fail.
+    pub because: Vec<String>,
+    /// The level that the drill asks for.
+    pub required_level: Option<u8>,
+    /// The worst of its findings, whatever the drill says.
+    pub verdict: Outcome,
+    /// Whether it ended as the drill says; null when that cannot be told.
+    pub met: Option<bool>,
+    /// What has been proven, 0 to 4.
+    #[schemars(range(min = 0, max = 4))]
+    pub level: u8,
+    /// Points by how they ended.
+    pub counts: Counts,
+    /// How many expectations failed in the control run.
+    pub exercised: Option<Exercised>,
+    /// The runs.
+    pub runs: Vec<Run>,
+    /// Findings on the scenario as a whole.
+    pub findings: Vec<Finding>,
+    /// The images that were used.
+    pub images: Vec<Image>,
+    /// SHA-256 of every file that is part of seed, change or rollback.
+    pub digests: BTreeMap<String, String>,
+    /// Exceptions, states that are not judged, Compose keys without meaning here.
+    pub remarks: Vec<String>,
+}
+
+/// How a scenario must end.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Should {
+    /// Its verdict must be fail.
+    Fail,
+}
+
+/// Points by how they ended.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Counts {
+    /// Passed.
+    pub pass: usize,
+    /// Failed.
+    pub fail: usize,
+    /// Could not be told.
+    pub unknown: usize,
+    /// All of them.
+    pub points: usize,
+}
+
+/// What the control run exercised.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Exercised {
+    /// Expectations that failed without the rollback.
+    pub failed: usize,
+    /// All of them.
+    pub of: usize,
+}
+
+/// An image.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Image {
+    /// As it is written, or the name it was built under.
+    pub name: String,
+    /// Its ID.
+    pub id: String,
+    /// The registry's digest, where there is one.
+    pub registry_digest: Option<String>,
+}
+
+/// The kinds of runs (S1).
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// No change and no rollback.
+    Idle,
+    /// The change without a rollback.
+    Control,
+    /// The whole change, then the rollback.
+    Finished,
+    /// The change broken at its point, then the rollback.
+    Interrupted,
+}
+
+/// One run.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Run {
+    /// Its number in the drill.
+    pub number: u32,
+    /// What kind of run.
+    pub kind: Kind,
+    /// Where it was interrupted; null for the other kinds.
+    pub point: Option<Point>,
+    /// The faults that were injected.
+    pub fault: Vec<Fault>,
+    /// The change.
+    pub change: Change,
+    /// Whether the failure left anything of the change; null when that cannot be told.
+    pub effect: Option<bool>,
+    /// The rollback.
+    pub rollback: Rollback,
+    /// Each state compared with the one before, before any exception.
+    pub state: State,
+    /// What the rollback came to; null for runs without one.
+    pub class: Option<ClassWord>,
+    /// The worst of the findings.
+    pub verdict: Outcome,
+    /// The findings.
+    pub findings: Vec<Finding>,
+    /// Tables whose rows differ; the rows are in rows.jsonl.
+    pub rows: Vec<Rows>,
+    /// From the beginning of the rollback until all services were well.
+    pub recovered_seconds: Option<f64>,
+    /// How long the run took.
+    pub seconds: f64,
+}
+
+/// An exact place inside the change.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Point {
+    /// The operation.
+    pub operation: Operation,
+    /// The step, from 1.
+    pub step: u32,
+    /// The database or service.
+    pub on: Option<String>,
+    /// `before` or `after`; null for a point that is only seen.
+    pub side: Option<String>,
+    /// The statement, from 1.
+    pub statement: Option<u32>,
+    /// How many statements the step has.
+    pub statements: Option<u32>,
+    /// Whole statements, or steps where the point names no statement, done before it; null when it
+    /// was not reached.
+    pub completed: Option<u32>,
+    /// The text there.
+    pub text: Option<String>,
+    /// Whether the change was held there until the faults had acted.
+    pub held: bool,
+}
+
+/// A fault.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Fault {
+    /// Its word in YAML.
+    pub kind: String,
+    /// The service; null for `abort`.
+    pub on: Option<String>,
+    /// Whether it was seen to act while the change was under way.
+    pub acted: bool,
+    /// What was seen.
+    pub evidence: String,
+}
+
+/// How the change ended.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeResult {
+    /// Every step succeeded.
+    Ok,
+    /// A step failed.
+    Failed,
+    /// It was broken at the point.
+    Interrupted,
+    /// Its time was over.
+    TimedOut,
+    /// It was not started.
+    NotInvoked,
+    /// The journal ends before it did.
+    Unknown,
+}
+
+/// The change.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Change {
+    /// How it ended.
+    pub result: ChangeResult,
+    /// Whole statements, or steps where it did not stop inside of one, that were done.
+    pub completed: u32,
+    /// The step that did not succeed.
+    pub failed_step: Option<u32>,
+    /// What it said.
+    pub error: Option<String>,
+    /// How long it took.
+    pub seconds: Option<f64>,
+}
+
+/// How the rollback ended.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RollbackResult {
+    /// Every step succeeded, in time.
+    Ok,
+    /// A step failed.
+    Failed,
+    /// It passed its `within`.
+    TimedOut,
+    /// It was not started.
+    NotInvoked,
+    /// The journal ends before it did.
+    Unknown,
+}
+
+/// The rollback.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Rollback {
+    /// How it ended.
+    pub result: RollbackResult,
+    /// Of the first step that did not succeed; 0 if all did; null when there is none.
+    pub exit_code: Option<i64>,
+    /// That step.
+    pub failed_step: Option<u32>,
+    /// What it said.
+    pub error: Option<String>,
+    /// The end of its output.
+    pub output: Vec<String>,
+    /// How long it took.
+    pub seconds: Option<f64>,
+}
+
+/// A state as a raw fact.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// No difference.
+    Same,
+    /// A difference.
+    Differs,
+    /// It could not be captured.
+    Unknown,
+}
+
+/// The five states.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct State {
+    /// Services.
+    pub system: Fact,
+    /// Schemas.
+    pub schema: Fact,
+    /// Rows.
+    pub data: Fact,
+    /// Sequences.
+    pub sequences: Fact,
+    /// What was not there before.
+    pub leftovers: Fact,
+}
+
+/// What a rollback came to (S4).
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassWord {
+    /// Exit 0, state as expected.
+    Restored,
+    /// State as expected, exit not 0.
+    RestoredWithError,
+    /// Exit 0, state wrong.
+    Silent,
+    /// Exit not 0, state wrong.
+    Broken,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// One judged question.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Finding {
+    /// The question.
+    pub check: Check,
+    /// The answer.
+    pub outcome: Outcome,
+    /// The answer in one line.
+    pub message: String,
+    /// What was seen.
+    pub evidence: Vec<String>,
+    /// The line of the scenario that asked.
+    pub at: Option<Place>,
+    /// What to look at next.
+    pub next: Option<String>,
+}
+
+/// Rows of a table that differ.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Rows {
+    /// The database, by its service.
+    pub database: String,
+    /// `schema.table`.
+    pub table: String,
+    /// Rows with other values.
+    pub changed: u64,
+    /// Rows that are gone.
+    pub missing: u64,
+    /// Rows that came.
+    pub extra: u64,
+}
+
+/// Renders the scorecard.
+pub fn text(verdict: &Verdict) -> String {
+    let scorecard = Scorecard::from(verdict);
+    let text = serde_json::to_string_pretty(&scorecard).expect("a scorecard has only text keys");
+    text + "\n"
+}
+
+impl From<&Verdict> for Scorecard {
+    fn from(verdict: &Verdict) -> Self {
+        Self {
+            format: FORMAT,
+            tool: verdict.tool.clone(),
+            drill: clean(&verdict.drill),
+            verdict: verdict.outcome,
+            began: verdict.began.clone(),
+            seconds: seconds(verdict.took_ms),
+            stopped_by: verdict.signal.clone(),
+            complete: verdict.complete,
+            judged: verdict.judged,
+            scenarios: verdict.scenarios.iter().map(Scenario::from).collect(),
+            left: cleaned(&verdict.left),
+            kept: cleaned(&verdict.kept),
+        }
+    }
+}
+
+impl From<&ScenarioVerdict> for Scenario {
+    fn from(scenario: &ScenarioVerdict) -> Self {
+        let model::Counts { pass, fail, unknown } = scenario.counts;
+        Self {
+            path: scenario.path.clone(),
+            name: scenario.name.clone(),
+            summary: scenario.summary.clone(),
+            file: scenario.file.clone(),
+            should: scenario.should.as_ref().map(|_| Should::Fail),
+            because: scenario.should.clone().unwrap_or_default(),
+            required_level: scenario.required,
+            verdict: scenario.outcome,
+            met: scenario.met,
+            level: scenario.level,
+            counts: Counts { pass, fail, unknown, points: scenario.counts.all() },
+            exercised: scenario.exercised.map(|(failed, of)| Exercised { failed, of }),
+            runs: scenario.runs.iter().filter_map(run).collect(),
+            findings: scenario.findings.iter().map(Finding::from).collect(),
+            images: scenario.images.iter().map(image).collect(),
+            digests: scenario.digests.clone(),
+            remarks: cleaned(&scenario.remarks),
+        }
+    }
+}
+
+fn image((name, id, digest): &(String, String, Option<String>)) -> Image {
+    Image { name: name.clone(), id: id.clone(), registry_digest: digest.clone() }
+}
+
+/// A run that is judged; a reference run is none.
+fn run(run: &RunVerdict) -> Option<Run> {
+    let kind = match run.kind {
+        RunKind::Idle => Kind::Idle,
+        RunKind::Control => Kind::Control,
+        RunKind::Finished => Kind::Finished,
+        RunKind::Interrupted => Kind::Interrupted,
+        RunKind::Reference => return None,
+    };
+    Some(Run {
+        number: run.number,
+        kind,
+        point: run.point.as_ref().map(point),
+        fault: run.faults.iter().map(fault).collect(),
+        change: change(&run.change, run.point.as_ref()),
+        effect: run.effect,
+        rollback: rollback(&run.rollback),
+        state: state(&run.states),
+        class: run.class.map(class),
+        verdict: run.outcome,
+        findings: run.findings.iter().map(Finding::from).collect(),
+        rows: run.rows.iter().map(rows).collect(),
+        recovered_seconds: run.recovered_ms.map(seconds),
+        seconds: seconds(run.took_ms),
+    })
+}
+
+fn point(point: &PointVerdict) -> Point {
+    let done = |completed: Completed| match point.statement {
+        Some(_) => completed.statements,
+        None => completed.steps,
+    };
+    Point {
+        operation: Operation::Change,
+        step: point.step,
+        on: point.on.clone(),
+        side: point.side.map(str::to_owned),
+        statement: point.statement,
+        statements: point.statements,
+        completed: point.completed.map(done),
+        text: point.text.as_deref().map(clean),
+        held: point.held,
+    }
+}
+
+fn fault(fault: &FaultVerdict) -> Fault {
+    Fault {
+        kind: fault.kind.to_owned(),
+        on: fault.on.clone(),
+        acted: fault.acted,
+        evidence: clean(&fault.evidence),
+    }
+}
+
+fn change(change: &OperationVerdict, point: Option<&PointVerdict>) -> Change {
+    let at_statement = point.is_some_and(|point| point.statement.is_some());
+    let inside = change.result == OperationResult::Interrupted && at_statement;
+    let Completed { steps, statements } = change.completed;
+    Change {
+        result: match change.result {
+            OperationResult::Ok => ChangeResult::Ok,
+            OperationResult::Failed => ChangeResult::Failed,
+            OperationResult::Interrupted => ChangeResult::Interrupted,
+            OperationResult::TimedOut => ChangeResult::TimedOut,
+            OperationResult::NotInvoked => ChangeResult::NotInvoked,
+            OperationResult::Unknown => ChangeResult::Unknown,
+        },
+        completed: if inside || statements > 0 { statements } else { steps },
+        failed_step: change.failed_step,
+        error: change.error.as_deref().map(clean),
+        seconds: change.took_ms.map(seconds),
+    }
+}
+
+fn rollback(rollback: &OperationVerdict) -> Rollback {
+    Rollback {
+        result: match rollback.result {
+            OperationResult::Ok => RollbackResult::Ok,
+            OperationResult::Failed => RollbackResult::Failed,
+            // A rollback is ended from outside only when its time is over.
+            OperationResult::TimedOut | OperationResult::Interrupted => RollbackResult::TimedOut,
+            OperationResult::NotInvoked => RollbackResult::NotInvoked,
+            OperationResult::Unknown => RollbackResult::Unknown,
+        },
+        exit_code: rollback.exit_code,
+        failed_step: rollback.failed_step,
+        error: rollback.error.as_deref().map(clean),
+        output: cleaned(&rollback.tail),
+        seconds: rollback.took_ms.map(seconds),
+    }
+}
+
+fn state(states: &BTreeMap<StateKind, StateFact>) -> State {
+    let fact = |kind| match states.get(&kind) {
+        Some(StateFact::Same) => Fact::Same,
+        Some(StateFact::Differs) => Fact::Differs,
+        Some(StateFact::Unknown) | None => Fact::Unknown,
+    };
+    State {
+        system: fact(StateKind::System),
+        schema: fact(StateKind::Schema),
+        data: fact(StateKind::Data),
+        sequences: fact(StateKind::Sequences),
+        leftovers: fact(StateKind::Leftovers),
+    }
+}
+
+fn class(class: Class) -> ClassWord {
+    match class {
+        Class::Restored => ClassWord::Restored,
+        Class::RestoredWithError => ClassWord::RestoredWithError,
+        Class::Silent => ClassWord::Silent,
+        Class::Broken => ClassWord::Broken,
+        Class::Unknown => ClassWord::Unknown,
+    }
+}
+
+fn rows((database, rows): &(String, crate::journal::event::RowsDiffer)) -> Rows {
+    Rows {
+        database: database.clone(),
+        table: rows.table.clone(),
+        changed: rows.counts.changed,
+        missing: rows.counts.missing,
+        extra: rows.counts.extra,
+    }
+}
+
+impl From<&model::Finding> for Finding {
+    fn from(finding: &model::Finding) -> Self {
+        Self {
+            check: finding.check,
+            outcome: finding.outcome,
+            message: clean(&finding.message),
+            evidence: cleaned(&finding.evidence),
+            at: finding.at.clone(),
+            next: finding.next.as_deref().map(clean),
+        }
+    }
+}
+
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+fn cleaned(lines: &[String]) -> Vec<String> {
+    lines.iter().map(|line| clean(line)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::report::schemas;
+    use crate::report::testing::{HARM, cases};
+
+    fn of(name: &str) -> Value {
+        let (_, verdict) = cases().into_iter().find(|(known, _)| *known == name).unwrap();
+        serde_json::from_str(&text(&verdict)).unwrap()
+    }
+
+    fn run<'v>(scorecard: &'v Value, kind: &str) -> &'v Value {
+        let runs = scorecard["scenarios"][0]["runs"].as_array().unwrap();
+        runs.iter().find(|run| run["kind"] == kind).unwrap()
+    }
+
+    #[test]
+    fn s25_every_scorecard_validates_against_the_schema() {
+        let validator = jsonschema::draft202012::new(&schemas::scorecard()).unwrap();
+        for (name, _) in cases() {
+            let errors: Vec<String> =
+                validator.iter_errors(&of(name)).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{name}: {errors:#?}");
+        }
+        for (key, wrong) in [("format", 2.into()), ("verdict", "good".into()), ("scenarios", Value::Null)] {
+            let mut scorecard = of("silent");
+            scorecard[key] = wrong;
+            assert!(!validator.is_valid(&scorecard), "a wrong `{key}` is not refused");
+            scorecard.as_object_mut().unwrap().remove(key);
+            assert!(!validator.is_valid(&scorecard), "a missing `{key}` is not refused");
+        }
+    }
+
+    #[test]
+    fn s25_the_facts_of_an_interrupted_run_stand_under_their_names() {
+        let scorecard = of("silent");
+        let interrupted = run(&scorecard, "interrupted");
+        let point = serde_json::json!({
+            "operation": "change", "step": 1, "on": "db", "side": "before", "statement": 3,
+            "statements": 3, "completed": 2, "text": "COMMIT", "held": true
+        });
+        assert_eq!(interrupted["point"], point);
+        assert_eq!(interrupted["fault"][0]["kind"], "abort");
+        assert_eq!(interrupted["fault"][0]["acted"], true);
+        assert_eq!(interrupted["change"]["result"], "interrupted");
+        assert_eq!(interrupted["change"]["completed"], 2);
+        assert_eq!(interrupted["effect"], true);
+        assert_eq!(interrupted["rollback"]["result"], "ok");
+        assert_eq!(interrupted["rollback"]["exit_code"], 0);
+        assert_eq!(interrupted["rollback"]["seconds"], 0.4);
+        let state = serde_json::json!({
+            "system": "same", "schema": "same", "data": "differs", "sequences": "same", "leftovers": "same"
+        });
+        assert_eq!(interrupted["state"], state);
+        assert_eq!((&interrupted["class"], &interrupted["verdict"]), (&"silent".into(), &"fail".into()));
+        let finding = interrupted["findings"].as_array().unwrap().iter().find(|one| one["check"] == "data");
+        assert_eq!(finding.unwrap()["at"]["line"], 32);
+    }
+
+    #[test]
+    fn s25_what_did_not_happen_is_null_and_not_a_number() {
+        let scorecard = of("trouble");
+        let interrupted = run(&scorecard, "interrupted");
+        assert_eq!(interrupted["rollback"]["result"], "not_invoked");
+        assert_eq!(interrupted["rollback"]["exit_code"], Value::Null);
+        assert_eq!(interrupted["point"]["completed"], Value::Null);
+        assert_eq!(interrupted["effect"], Value::Null);
+        assert_eq!(interrupted["state"]["data"], "unknown");
+        assert_eq!(run(&scorecard, "idle")["point"], Value::Null);
+        assert_eq!(run(&scorecard, "idle")["class"], Value::Null);
+    }
+
+    #[test]
+    fn s23_the_raw_verdict_stays_beside_what_the_drill_says() {
+        let scorecard = of("two");
+        let wrong = &scorecard["scenarios"][0];
+        assert_eq!(scorecard["verdict"], "pass");
+        assert_eq!(
+            (&wrong["should"], &wrong["verdict"], &wrong["met"]),
+            (&"fail".into(), &"fail".into(), &true.into())
+        );
+        assert_eq!(wrong["because"], serde_json::json!(["data"]));
+        assert_eq!(scorecard["scenarios"][1]["required_level"], 2);
+    }
+
+    #[test]
+    fn what_a_program_printed_holds_no_escape() {
+        assert!(HARM.contains('\u{1b}'));
+        let text = of("broken").to_string();
+        assert!(
+            !text.contains("\\u001b") && !text.contains("\\u0000") && text.contains("<script>"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,215 @@
+//! The change up to its point, the faults there, and what becomes of it.
+
+use std::time::{Duration, Instant};
+
+use regex::Regex;
+use tokio::sync::{broadcast, oneshot};
+
+use super::fact;
+use super::fault::{self, number};
+use super::interrupt::{Interrupt, Ongoing};
+use super::operation::{Arrival, Conduct, Held, Outcome, operation};
+use super::scribe::Scribe;
+use super::walk::Ground;
+use crate::journal::event::{Ending, Operation};
+use crate::journal::{Event, JournalError};
+use crate::plan::model::{Failure, Fault, Point, Side, Trigger};
+
+/// How many lines of output a watcher may lag behind.
+const LINES: usize = 4096;
+
+type Change<'a> = Ongoing<'a, Result<Outcome, JournalError>>;
+
+/// Runs the change, breaks it at the point, and returns how it ended.
+pub(super) async fn interrupted(
+    ground: &Ground,
+    scribe: &Scribe,
+    failure: &Failure,
+) -> Result<Outcome, JournalError> {
+    let interrupt = Interrupt::new();
+    let (lines, _) = broadcast::channel(LINES);
+    let exact = is_exact(&failure.point.trigger);
+    let hold = if exact { failure.point.clone() } else { start_of(&failure.point) };
+    let (held, arrival, release) = Held::at(&hold);
+    let conduct = Conduct { ground, scribe, interrupt: &interrupt, held: &held, lines: &lines };
+    let mut change = Ongoing::new(operation(&conduct, Operation::Change, &ground.plan.change));
+    let within = failure.point.within;
+    let reached = if exact {
+        hold_at(&mut change, arrival, within).await.map(|arrival| (arrival, Some(release)))
+    } else {
+        let watch = Watch { ground, point: &failure.point, lines: &lines, held: &held };
+        watch.until(&mut change, arrival, release).await.map(|arrival| (arrival, None))
+    };
+    match reached {
+        Ok((arrival, release)) => {
+            scribe.note(&Event::PointReached {
+                held: release.is_some(),
+                completed: arrival.completed,
+                text: arrival.text,
+            })?;
+            break_it(ground, scribe, failure, &mut change, &interrupt, release).await
+        }
+        Err(seen) => {
+            scribe.note(&Event::PointMissed { seen, completed: held.completed() })?;
+            change.end().await
+        }
+    }
+}
+
+fn is_exact(trigger: &Trigger) -> bool {
+    match trigger {
+        Trigger::Step(_) | Trigger::Statement { .. } => true,
+        Trigger::Log { .. } | Trigger::Fact(_) | Trigger::After(_) => false,
+    }
+}
+
+/// The beginning of the point's step: there, what watches for the point is put in place.
+fn start_of(point: &Point) -> Point {
+    Point { trigger: Trigger::Step(Side::Before), ..point.clone() }
+}
+
+async fn hold_at(
+    change: &mut Change<'_>,
+    arrival: oneshot::Receiver<Arrival>,
+    within: Duration,
+) -> Result<Arrival, String> {
+    match change.until(tokio::time::timeout(within, arrival)).await {
+        Some(Ok(Ok(arrival))) => Ok(arrival),
+        Some(Ok(Err(_))) | None => Err("the change ended before it came to the point".to_owned()),
+        Some(Err(_)) => Err(format!("the point was not reached within {} s", within.as_secs_f64())),
+    }
+}
+
+/// Looks for a point from outside.
+struct Watch<'a> {
+    ground: &'a Ground,
+    point: &'a Point,
+    lines: &'a broadcast::Sender<String>,
+    held: &'a Held,
+}
+
+impl Watch<'_> {
+    async fn until(
+        &self,
+        change: &mut Change<'_>,
+        arrival: oneshot::Receiver<Arrival>,
+        release: oneshot::Sender<()>,
+    ) -> Result<Arrival, String> {
+        hold_at(change, arrival, self.point.within).await?;
+        let heard = self.lines.subscribe();
+        let followed = match &self.point.trigger {
+            Trigger::Log { service: Some(service), .. } => {
+                let lines = change.alongside(self.ground.stage.follow(service)).await;
+                Some(lines.map_err(|error| error.to_string())?)
+            }
+            _ => None,
+        };
+        // The receiver is the operation that was just seen to wait for it.
+        let _ = release.send(());
+        let seen = tokio::time::timeout(self.point.within, self.sight(heard, followed));
+        match change.until(seen).await {
+            Some(Ok(Ok(text))) => Ok(Arrival { completed: self.held.completed(), text }),
+            Some(Ok(Err(seen))) => Err(seen),
+            Some(Err(_)) => {
+                Err(format!("the point was not seen within {} s", self.point.within.as_secs_f64()))
+            }
+            None => Err("the change ended before the point was seen".to_owned()),
+        }
+    }
+
+    async fn sight(
+        &self,
+        heard: broadcast::Receiver<String>,
+        followed: Option<crate::stage::Lines>,
+    ) -> Result<String, String> {
+        match &self.point.trigger {
+            Trigger::Log { pattern, .. } => {
+                let pattern = Regex::new(pattern).map_err(|error| error.to_string())?;
+                match followed {
+                    Some(lines) => follow(lines, &pattern).await,
+                    None => hear(heard, &pattern).await,
+                }
+            }
+            Trigger::Fact(fact) => Ok(fact::hold(self.ground, fact).await.what),
+            Trigger::After(ms) => {
+                let began = Instant::now();
+                tokio::time::sleep(Duration::from_millis(*ms)).await;
+                Ok(format!("{} ms after the step began", began.elapsed().as_millis()))
+            }
+            Trigger::Step(_) | Trigger::Statement { .. } => Err("an exact point is not watched".to_owned()),
+        }
+    }
+}
+
+async fn hear(mut heard: broadcast::Receiver<String>, pattern: &Regex) -> Result<String, String> {
+    loop {
+        match heard.recv().await {
+            Ok(line) if pattern.is_match(&line) => return Ok(line),
+            Ok(_) => {}
+            Err(broadcast::error::RecvError::Lagged(lines)) => {
+                return Err(format!("{lines} lines came faster than they could be read"));
+            }
+            Err(broadcast::error::RecvError::Closed) => return Err("the step's output ended".to_owned()),
+        }
+    }
+}
+
+async fn follow(mut lines: crate::stage::Lines, pattern: &Regex) -> Result<String, String> {
+    while let Some(line) = lines.recv().await {
+        if pattern.is_match(&line.text) {
+            return Ok(line.text);
+        }
+    }
+    Err("the service's output ended".to_owned())
+}
+
+/// Injects the faults while the change is held or goes on, then ends or releases it (S5).
+async fn break_it(
+    ground: &Ground,
+    scribe: &Scribe,
+    failure: &Failure,
+    change: &mut Change<'_>,
+    interrupt: &Interrupt,
+    release: Option<oneshot::Sender<()>>,
+) -> Result<Outcome, JournalError> {
+    let mut abort = None;
+    for (position, planned) in failure.faults.iter().enumerate() {
+        if planned.fault == Fault::Abort {
+            abort = Some(position);
+            continue;
+        }
+        scribe.note(&Event::FaultIntended { fault: number(position) })?;
+        let injected = change.alongside(fault::inject(ground, position)).await;
+        // A change that ended well was too quick; one that the fault itself has ended was not.
+        let in_time = !change
+            .has_ended_with(|outcome| outcome.as_ref().is_ok_and(|outcome| outcome.ending == Ending::Ok));
+        scribe.note(&injected.event(number(position), in_time))?;
+    }
+    if let Some(position) = abort {
+        scribe.note(&Event::FaultIntended { fault: number(position) })?;
+    }
+    let began = Instant::now();
+    if failure.stop {
+        interrupt.now();
+    }
+    if let Some(release) = release {
+        // The change may have ended by the fault itself; then nothing waits.
+        let _ = release.send(());
+    }
+    let outcome = change.end().await?;
+    if let Some(position) = abort {
+        let acted = outcome.ending == Ending::Interrupted;
+        scribe.note(&Event::FaultInjected {
+            fault: number(position),
+            acted,
+            in_time: acted,
+            evidence: if acted {
+                "the operation ended, and nothing more of it was sent".to_owned()
+            } else {
+                "the operation had ended before".to_owned()
+            },
+            took_ms: crate::millis::of(began.elapsed()),
+        })?;
+    }
+    Ok(outcome)
+}

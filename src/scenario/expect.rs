@@ -1,0 +1,284 @@
+//! What must hold after the rollback.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+
+use super::step::{Command, Scalar, Step};
+use super::timespan::Timespan;
+
+/// Everything that must hold after the rollback. A state that is not named must be as before.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// Images, commands, environment, mounts, networks, replicas and health of the services.
+    pub system: Option<StateExpectation>,
+    /// The databases' schema.
+    pub schema: Option<StateExpectation>,
+    /// The databases' rows.
+    pub data: Option<StateExpectation>,
+    /// Sequences: `as_before` lets a position be ahead, `exact` does not.
+    pub sequences: Option<StateExpectation>,
+    /// Sessions, locks, prepared transactions, roles, containers, volumes that were not there.
+    pub leftovers: Option<StateExpectation>,
+    /// Whether the change itself succeeds when nothing breaks it (default `ok`).
+    #[serde(default)]
+    pub change: ChangeExpectation,
+    /// HTTP calls and their answers.
+    #[serde(default)]
+    pub http: Vec<HttpExpectation>,
+    /// Queries and their results.
+    #[serde(default)]
+    pub sql: Vec<SqlExpectation>,
+    /// Commands inside services, and how they end.
+    #[serde(default)]
+    pub exec: Vec<ExecExpectation>,
+    /// Lines in what services print after the rollback.
+    #[serde(default)]
+    pub log: Vec<LogExpectation>,
+}
+
+/// Whether the change succeeds by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeExpectation {
+    /// Every step succeeds.
+    #[default]
+    Ok,
+    /// A step fails: the release is bad, and the rollback is the answer.
+    Fails,
+}
+
+/// What a state is compared with.
+#[derive(Debug, Clone)]
+pub enum StateExpectation {
+    /// As it was before the change, but for the exceptions.
+    AsBefore(Vec<Exception>),
+    /// As before, sequence positions included.
+    Exact,
+    /// As on a second stage with these steps applied to the seed.
+    AsAfter(Vec<Step>),
+    /// Not judged, for a reason.
+    Any(String),
+}
+
+/// A difference that is allowed, and why.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exception {
+    /// A table, as `table` or `schema.table`.
+    pub table: Option<String>,
+    /// Only these columns of the table.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// Only the rows for which this SQL condition holds.
+    #[serde(rename = "where")]
+    pub where_: Option<String>,
+    /// A schema object, as the report names it: `index orders_note_idx`.
+    pub object: Option<String>,
+    /// A sequence, as `sequence` or `schema.sequence`.
+    pub sequence: Option<String>,
+    /// A service.
+    pub service: Option<String>,
+    /// A leftover, as the report names it.
+    pub leftover: Option<String>,
+    /// Why this difference is right.
+    pub because: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AsBefore {
+    except: Vec<Exception>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Because {
+    because: String,
+}
+
+impl<'de> Deserialize<'de> for StateExpectation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const NAMES: [&str; 5] = ["as_before", "none", "exact", "as_after", "any"];
+        struct NameOrMap;
+        impl<'de> de::Visitor<'de> for NameOrMap {
+            type Value = StateExpectation;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`as_before`, `none`, `exact`, or a mapping such as `as_before: { except: […] }`")
+            }
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<StateExpectation, E> {
+                match name {
+                    "as_before" | "none" => Ok(StateExpectation::AsBefore(Vec::new())),
+                    "exact" => Ok(StateExpectation::Exact),
+                    other => Err(E::unknown_variant(other, &NAMES)),
+                }
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<StateExpectation, A::Error> {
+                let Some(name) = map.next_key::<String>()? else {
+                    return Err(de::Error::custom("an empty expectation; write `as_before`"));
+                };
+                let expectation = match name.as_str() {
+                    "as_before" => StateExpectation::AsBefore(map.next_value::<AsBefore>()?.except),
+                    "as_after" => StateExpectation::AsAfter(map.next_value()?),
+                    "any" => StateExpectation::Any(map.next_value::<Because>()?.because),
+                    other => return Err(de::Error::unknown_field(other, &["as_before", "as_after", "any"])),
+                };
+                match map.next_key::<String>()? {
+                    None => Ok(expectation),
+                    Some(second) => {
+                        Err(de::Error::custom(format!("`{name}` and `{second}`: only one can hold")))
+                    }
+                }
+            }
+        }
+        deserializer.deserialize_any(NameOrMap)
+    }
+}
+
+impl JsonSchema for StateExpectation {
+    fn schema_name() -> Cow<'static, str> {
+        "StateExpectation".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let exception = generator.subschema_for::<Exception>();
+        let step = generator.subschema_for::<Step>();
+        json_schema!({
+            "description": "What a state is compared with.",
+            "oneOf": [
+                { "enum": ["as_before", "none", "exact"] },
+                { "type": "object", "additionalProperties": false, "required": ["as_before"], "properties": {
+                    "as_before": { "type": "object", "additionalProperties": false, "required": ["except"],
+                        "properties": { "except": { "type": "array", "items": exception } } } } },
+                { "type": "object", "additionalProperties": false, "required": ["as_after"], "properties": {
+                    "as_after": { "type": "array", "items": step } } },
+                { "type": "object", "additionalProperties": false, "required": ["any"], "properties": {
+                    "any": { "type": "object", "additionalProperties": false, "required": ["because"],
+                        "properties": { "because": { "type": "string" } } } } }
+            ]
+        })
+    }
+}
+
+/// An HTTP call and what is asked of its answer. Exactly one of the methods is given.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpCall {
+    /// The Compose service.
+    pub on: String,
+    /// The port in the container (may be left out where the service has only one).
+    pub port: Option<u16>,
+    /// GET this path.
+    pub get: Option<String>,
+    /// POST to this path.
+    pub post: Option<String>,
+    /// PUT to this path.
+    pub put: Option<String>,
+    /// PATCH this path.
+    pub patch: Option<String>,
+    /// DELETE this path.
+    pub delete: Option<String>,
+    /// Headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Scalar>,
+    /// The body, as JSON.
+    pub json: Option<serde_json::Value>,
+    /// The body, as text.
+    pub body: Option<String>,
+    /// The status that the answer must have (default any 2xx).
+    pub status: Option<u16>,
+    /// A text that the answer's body must contain.
+    pub contains: Option<String>,
+}
+
+/// `http` under `expect`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpExpectation {
+    /// The Compose service.
+    pub on: String,
+    /// The port in the container (may be left out where the service has only one).
+    pub port: Option<u16>,
+    /// GET this path.
+    pub get: String,
+    /// Headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Scalar>,
+    /// The status that the answer must have (default any 2xx).
+    pub status: Option<u16>,
+    /// A text that the answer's body must contain.
+    pub contains: Option<String>,
+    /// How long it may take to become so (default 10 s).
+    pub within: Option<Timespan>,
+}
+
+/// A query and what it must give.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SqlFact {
+    /// The observed database, by the name of its service.
+    pub on: String,
+    /// One query.
+    pub query: String,
+    /// The first column of its first row, as text (default `t`: true).
+    pub equals: Option<Scalar>,
+}
+
+/// `sql` under `expect`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SqlExpectation {
+    /// The observed database, by the name of its service.
+    pub on: String,
+    /// One query.
+    pub query: String,
+    /// The first column of its first row, as text (default `t`: true).
+    pub equals: Option<Scalar>,
+    /// How long it may take to become so (default 10 s).
+    pub within: Option<Timespan>,
+}
+
+/// `exec` under `expect`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExecExpectation {
+    /// The Compose service.
+    pub service: String,
+    /// The command.
+    pub command: Command,
+    /// The exit code it must end with (default 0).
+    #[serde(default)]
+    pub exit_code: i64,
+    /// A text that its output must contain.
+    pub contains: Option<String>,
+    /// How long it may take to become so (default 10 s).
+    pub within: Option<Timespan>,
+}
+
+/// A line of a service's output.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogFact {
+    /// The Compose service.
+    pub service: String,
+    /// A regular expression that the line matches.
+    pub matches: String,
+}
+
+/// `log` under `expect`: a line that must appear after the rollback began, or must not.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogExpectation {
+    /// The Compose service.
+    pub service: String,
+    /// A regular expression that a line must match.
+    pub matches: Option<String>,
+    /// A regular expression that no line may match.
+    pub absent: Option<String>,
+    /// How long it may take to appear, or how long it must stay away (default 10 s).
+    pub within: Option<Timespan>,
+}

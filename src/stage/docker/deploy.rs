@@ -1,0 +1,84 @@
+//! `deploy` (S10): a service's containers are made anew with what the step names; everything else stays
+//! as the last step left it.
+
+use futures_util::future::{join_all, try_join_all};
+
+use super::container::Draft;
+use super::look;
+use super::{DockerStage, Served};
+use crate::stage::{Deploy, StageError};
+
+impl DockerStage {
+    pub(super) async fn redeploy(&self, change: &Deploy) -> Result<(), StageError> {
+        self.known("deploy", &change.service)?;
+        let service = change.service.as_str();
+        let before = self.runs(service)?;
+        let after = before.after(change);
+        let old = self.served(service);
+        if after == before && self.runs_all(service, after.replicas).await? {
+            return Ok(());
+        }
+        let mut counted = old.counted;
+        let drafts = (1..=after.replicas).map(|replica| {
+            counted += 1;
+            let name = self.names().container(service, counted);
+            let after = &after;
+            async move { self.draft(service, after, replica, name).await.map(|draft| (replica, draft)) }
+        });
+        let drafts = try_join_all(drafts.collect::<Vec<_>>()).await?;
+        self.intend(drafts.iter().flat_map(|(_, draft)| draft.makes()).collect())?;
+        // The new ones are made first: an image that does not exist must not take the old ones down.
+        let created = join_all(drafts.iter().map(|(_, draft)| self.create(draft))).await;
+        if let Err(error) = created.into_iter().collect::<Result<(), StageError>>() {
+            join_all(drafts.iter().map(|(_, draft)| self.engine().remove_container(&draft.name))).await;
+            self.count(service, counted);
+            return Err(error);
+        }
+        self.replace(old, drafts, Served { runs: after, containers: Vec::new(), counted }).await
+    }
+
+    /// The old containers go before the new ones start: both want the same volumes and names.
+    async fn replace(
+        &self,
+        old: Served,
+        drafts: Vec<(u32, Draft)>,
+        mut served: Served,
+    ) -> Result<(), StageError> {
+        let service = drafts.first().map(|(_, draft)| draft.service.clone());
+        let stopped = join_all(old.containers.iter().map(|(_, name)| self.stop_and_remove(name))).await;
+        served.containers = drafts.into_iter().map(|(replica, draft)| (replica, draft.name)).collect();
+        let names: Vec<String> = served.containers.iter().map(|(_, name)| name.clone()).collect();
+        if let Some(service) = service {
+            self.state().services.insert(service, served);
+        }
+        stopped.into_iter().collect::<Result<(), StageError>>()?;
+        let started = join_all(names.iter().map(|name| self.engine().start_container(name))).await;
+        started.into_iter().try_for_each(|started| started.map_err(StageError::from))
+    }
+
+    async fn stop_and_remove(&self, name: &str) -> Result<(), StageError> {
+        match self.engine().stop_container(name).await {
+            Err(problem) if !problem.is_missing() => return Err(problem.into()),
+            _ => {}
+        }
+        Ok(self.engine().remove_container(name).await?)
+    }
+
+    fn served(&self, service: &str) -> Served {
+        let state = self.state();
+        let none = || Served { runs: super::Runs::default(), containers: Vec::new(), counted: 0 };
+        state.services.get(service).cloned().unwrap_or_else(none)
+    }
+
+    fn count(&self, service: &str, counted: u32) {
+        if let Some(served) = self.state().services.get_mut(service) {
+            served.counted = counted;
+        }
+    }
+
+    async fn runs_all(&self, service: &str, replicas: u32) -> Result<bool, StageError> {
+        let containers = self.inspect_containers(service).await?;
+        let up = containers.iter().filter(|container| look::health(container).is_up()).count();
+        Ok(up == containers.len() && u32::try_from(up) == Ok(replicas))
+    }
+}

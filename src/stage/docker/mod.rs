@@ -1,0 +1,308 @@
+//! The stage on a Docker engine: the only importer of `bollard`.
+
+mod cache;
+mod capacity;
+mod clean;
+mod client;
+mod connect;
+mod container;
+mod deploy;
+mod down;
+mod files;
+mod follow;
+mod image;
+mod lines;
+mod look;
+mod names;
+mod network;
+mod news;
+mod order;
+mod owner;
+mod private;
+mod process;
+mod reach;
+mod relay;
+mod signal;
+mod spec;
+mod state;
+mod subnet;
+mod up;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use cache::{Trimmed, clean_images, trim};
+pub use capacity::{Capacity, Need, capacity};
+pub use clean::{CleanOptions, Cleaned, Left, clean};
+pub use client::Engine;
+pub use connect::{NoEngine, Surroundings, connect};
+pub use image::{Image, ImageOptions, Images, Progress, Wanted};
+pub use owner::Owner;
+pub use private::PrivateEngine;
+pub use subnet::Subnet;
+
+use super::{
+    Deploy, Health, Instance, Killed, Ledger, Lines, OneShot, Process, Resource, ResourceKind, ServiceState,
+    Stage, StageError,
+};
+use crate::compose::Project;
+use files::Uploads;
+use names::Names;
+use news::News;
+use spec::Runs;
+
+/// How a run uses its engine.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The run's name on the engine: letters, digits and `-`.
+    pub run: String,
+    /// Who makes it.
+    pub owner: Owner,
+    /// The image ID of every service, those of inactive profiles included.
+    pub images: BTreeMap<String, String>,
+    /// Ports that the runner must reach, by service.
+    pub reach: BTreeMap<String, Vec<u16>>,
+    /// Where networks take their addresses from.
+    pub subnets: Subnet,
+    /// The runner's environment, for secrets that come from it.
+    pub environment: BTreeMap<String, String>,
+    /// Whether everything outlives the runner until `clean`.
+    pub keep: bool,
+}
+
+/// A staging system on a Docker engine. Clones are the same one.
+#[derive(Clone)]
+pub struct DockerStage(Arc<Shared>);
+
+struct Shared {
+    engine: Engine,
+    project: Project,
+    options: Options,
+    ledger: Arc<dyn Ledger>,
+    names: Names,
+    /// What is to be uploaded, or why that cannot be said.
+    uploads: Result<Uploads, StageError>,
+    /// Where the engine keeps the uploaded files; set once they are there.
+    files: OnceLock<String>,
+    news: OnceLock<News>,
+    state: Mutex<State>,
+    /// Held by whoever is making something; taking the stage down waits for them.
+    making: tokio::sync::RwLock<()>,
+}
+
+/// What was made so far.
+#[derive(Debug, Default)]
+struct State {
+    services: BTreeMap<String, Served>,
+    /// Everything that was intended, whether or not it came to be.
+    made: BTreeSet<Resource>,
+    /// The paths at which images want volumes, by image ID.
+    image_volumes: BTreeMap<String, Vec<String>>,
+    /// Open relays by service and port.
+    relays: BTreeMap<(String, u16), relay::Relay>,
+    one_shots: u32,
+    helpers: u32,
+    commands: u32,
+}
+
+/// A service that was started.
+#[derive(Debug, Clone)]
+struct Served {
+    runs: Runs,
+    /// Its containers' names, each with the number of its replica.
+    containers: Vec<(u32, String)>,
+    /// How many containers it has had.
+    counted: u32,
+}
+
+impl DockerStage {
+    /// A stage for a project; nothing is made yet.
+    pub fn new(engine: Engine, project: Project, options: Options, ledger: Arc<dyn Ledger>) -> Self {
+        let created = jiff::Timestamp::now().as_second();
+        let names = Names::new(&options.run, &options.owner, created, options.keep);
+        let uploads = Uploads::of(&project, &options.environment);
+        Self(Arc::new(Shared {
+            engine,
+            project,
+            options,
+            ledger,
+            names,
+            uploads,
+            files: OnceLock::new(),
+            news: OnceLock::new(),
+            state: Mutex::default(),
+            making: tokio::sync::RwLock::default(),
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    fn names(&self) -> &Names {
+        &self.0.names
+    }
+
+    fn uploads(&self) -> Result<&Uploads, StageError> {
+        self.0.uploads.as_ref().map_err(Clone::clone)
+    }
+
+    fn news(&self) -> News {
+        let listen = || News::of(self.engine().clone(), self.names().label());
+        self.0.news.get_or_init(listen).fresh()
+    }
+
+    /// Makes something to the end even if nobody waits for it any more: the engine would finish it
+    /// anyway, and behind the back of whoever is already cleaning up.
+    async fn finish<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, StageError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StageError>> + Send + 'static,
+    {
+        let stage = self.clone();
+        let work = work(self.clone());
+        let task = tokio::spawn(async move {
+            let _making = stage.0.making.read().await;
+            work.await
+        });
+        task.await.map_err(|error| StageError::new("finish", "what was being made", error.to_string()))?
+    }
+
+    /// Writes down what is about to be made.
+    fn intend(&self, resources: Vec<Resource>) -> Result<(), StageError> {
+        let new: Vec<Resource> = {
+            let state = self.state();
+            resources.into_iter().filter(|resource| !state.made.contains(resource)).collect()
+        };
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.0.ledger.intend(&new).map_err(|error| {
+            StageError::new("write down", "what is about to be created", error.to_string())
+        })?;
+        self.state().made.extend(new);
+        Ok(())
+    }
+}
+
+/// Something of that kind and name.
+fn resource(kind: ResourceKind, name: impl Into<String>) -> Resource {
+    Resource { kind, name: name.into() }
+}
+
+#[async_trait]
+impl Stage for DockerStage {
+    async fn up(&self, within: Duration) -> Result<(), StageError> {
+        self.bring_up(within).await
+    }
+
+    async fn down(&self) -> Vec<StageError> {
+        self.take_down().await
+    }
+
+    async fn run_once(&self, request: &OneShot) -> Result<Box<dyn Process>, StageError> {
+        Ok(Box::new(self.start_one_shot(request).await?))
+    }
+
+    async fn exec(&self, service: &str, command: &[String]) -> Result<Box<dyn Process>, StageError> {
+        Ok(Box::new(self.start_command(service, command).await?))
+    }
+
+    async fn deploy(&self, change: &Deploy) -> Result<(), StageError> {
+        self.redeploy(change).await
+    }
+
+    async fn inspect(&self) -> Result<BTreeMap<String, ServiceState>, StageError> {
+        self.inspect_services().await
+    }
+
+    async fn health(&self, service: &str) -> Result<Health, StageError> {
+        let instances = self.instances(service).await?;
+        Ok(instances.iter().map(|instance| instance.health).max().unwrap_or_default())
+    }
+
+    async fn instances(&self, service: &str) -> Result<Vec<Instance>, StageError> {
+        let inspected = self.inspect_containers(service).await?;
+        Ok(inspected.iter().map(|container| look::instance(self.names(), container)).collect())
+    }
+
+    async fn changed(&self) {
+        self.news().next().await;
+    }
+
+    async fn address(&self, service: &str, port: u16) -> Result<SocketAddr, StageError> {
+        self.reach(service, port).await
+    }
+
+    async fn follow(&self, service: &str) -> Result<Lines, StageError> {
+        self.known("follow", service)?;
+        let (stage, service) = (self.clone(), service.to_owned());
+        let current = move || std::future::ready(stage.containers(&service));
+        Ok(follow::follow(self.engine().clone(), self.news(), current).await)
+    }
+
+    async fn tail(&self, service: &str, lines: usize) -> Result<Vec<String>, StageError> {
+        self.known("read the output of", service)?;
+        let mut said = Vec::new();
+        for container in self.containers(service) {
+            said.extend(follow::tail(self.engine(), &container, lines).await);
+        }
+        Ok(said)
+    }
+
+    async fn kill(&self, service: &str, signal: &str) -> Result<Killed, StageError> {
+        self.send_signal(service, signal).await
+    }
+
+    async fn stop(&self, service: &str) -> Result<(), StageError> {
+        self.each("stop", service, |name| async move { self.engine().stop_container(&name).await }).await
+    }
+
+    async fn start(&self, service: &str) -> Result<(), StageError> {
+        self.each("start", service, |name| async move { self.engine().start_container(&name).await }).await
+    }
+
+    async fn restart(&self, service: &str) -> Result<(), StageError> {
+        self.each("restart", service, |name| async move { self.engine().restart_container(&name).await })
+            .await
+    }
+
+    async fn pause(&self, service: &str) -> Result<(), StageError> {
+        self.each("pause", service, |name| async move { self.engine().pause_container(&name).await }).await
+    }
+
+    async fn unpause(&self, service: &str) -> Result<(), StageError> {
+        self.thaw(service).await
+    }
+
+    async fn disconnect(&self, service: &str, network: &str) -> Result<(), StageError> {
+        let network = self.names().network(network);
+        let engine = self.engine();
+        let off = |name: String| {
+            let network = network.clone();
+            async move { engine.disconnect(&network, &name).await }
+        };
+        self.each("disconnect", service, off).await
+    }
+
+    async fn connect(&self, service: &str, network: &str) -> Result<(), StageError> {
+        self.join(service, network).await
+    }
+
+    async fn fill_volume(&self, volume: &str, tar: &Path) -> Result<(), StageError> {
+        self.fill(volume, tar).await
+    }
+
+    async fn strays(&self) -> Result<Vec<Resource>, StageError> {
+        self.find_strays().await
+    }
+}

@@ -1,0 +1,14 @@
+//! One check per file: a function from what was planned and what happened to findings.
+
+pub(super) mod change;
+pub(super) mod coverage;
+pub(super) mod exceptions;
+pub(super) mod facts;
+pub(super) mod fault;
+pub(super) mod point;
+pub(super) mod rollback;
+pub(super) mod settle;
+pub(super) mod stage;
+pub(super) mod states;
+pub(super) mod unsound;
+pub(super) mod vacuous;

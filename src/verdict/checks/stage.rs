@@ -1,0 +1,35 @@
+//! Did the run get through, or did the engine or the stage stop it?
+
+use crate::outcome::{Check, Outcome};
+use crate::verdict::model::Finding;
+use crate::verdict::timeline::Run;
+
+/// One finding per trouble; one for a run whose journal ends too early.
+pub(in crate::verdict) fn check(run: &Run) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = run
+        .troubles
+        .iter()
+        .map(|(message, evidence)| {
+            Finding::new(Check::Stage, Outcome::Inconclusive, message.clone()).seen(evidence.iter().cloned())
+        })
+        .collect();
+    for (moment, error) in &run.unknown {
+        let message = format!("the state {} could not be captured", word(*moment));
+        findings.push(Finding::new(Check::Stage, Outcome::Inconclusive, message).seen([error.clone()]));
+    }
+    let cut_short = findings.is_empty() && run.after().is_none();
+    if cut_short {
+        let message = "the run was stopped before its end";
+        findings.push(Finding::new(Check::Stage, Outcome::Inconclusive, message));
+    }
+    findings
+}
+
+fn word(moment: crate::journal::event::Moment) -> &'static str {
+    use crate::journal::event::Moment;
+    match moment {
+        Moment::Before => "before the change",
+        Moment::Failed => "after the failure",
+        Moment::After => "at the end",
+    }
+}

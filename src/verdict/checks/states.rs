@@ -1,0 +1,159 @@
+//! The five states against their references.
+
+use std::collections::BTreeMap;
+
+use crate::outcome::{Check, Outcome};
+use crate::plan::Plan;
+use crate::plan::model::{Reference, StateExpectation, StateKind};
+use crate::verdict::difference::{Difference, differences};
+use crate::verdict::model::{Finding, StateFact};
+use crate::verdict::timeline::{Run, State};
+
+/// The raw facts: each state compared with the one before, before any exception.
+pub(in crate::verdict) fn raw(plan: &Plan, run: &Run, to: Option<&State>) -> BTreeMap<StateKind, StateFact> {
+    StateKind::ALL
+        .into_iter()
+        .map(|kind| {
+            let fact = match (run.before(), to) {
+                (Some(before), Some(after)) => {
+                    let differs =
+                        differences(kind, plan, before, after, &run.rows).iter().any(|found| found.counts);
+                    if differs { StateFact::Differs } else { StateFact::Same }
+                }
+                _ => StateFact::Unknown,
+            };
+            (kind, fact)
+        })
+        .collect()
+}
+
+/// One finding per state that is judged. `twin` is the state at the end of the reference run.
+pub(in crate::verdict) fn check(plan: &Plan, run: &Run, twin: Option<&State>) -> Vec<Finding> {
+    let judged = plan.expect.states.iter();
+    judged.filter_map(|(kind, expectation)| finding(*kind, expectation, plan, run, twin)).collect()
+}
+
+fn finding(
+    kind: StateKind,
+    expectation: &StateExpectation,
+    plan: &Plan,
+    run: &Run,
+    twin: Option<&State>,
+) -> Option<Finding> {
+    let (reference, words) = match &expectation.reference {
+        Reference::Any(_) => return None,
+        Reference::Before | Reference::Exact => (run.before(), "as before"),
+        Reference::After(_) => (twin, "as after the reference steps"),
+    };
+    let check = check_of(kind);
+    let unknown =
+        || Finding::new(check, Outcome::Inconclusive, format!("{} could not be compared", kind.word()));
+    let finding = match (reference, run.after()) {
+        (Some(reference), Some(after)) => {
+            // The rows that were compared are those of before and after, not those of the twin.
+            let is_twin = matches!(expectation.reference, Reference::After(_));
+            let rows = if is_twin { &[][..] } else { &run.rows };
+            judged(kind, words, &differences(kind, plan, reference, after, rows), after)
+        }
+        _ => unknown(),
+    };
+    Some(finding.at(&expectation.at))
+}
+
+fn judged(kind: StateKind, words: &str, found: &[Difference], after: &State) -> Finding {
+    let check = check_of(kind);
+    let wrong: Vec<&Difference> = found.iter().filter(|one| one.counts && one.covered_by.is_none()).collect();
+    let lines = |differences: &[&Difference]| -> Vec<String> {
+        let line = |one: &&Difference| {
+            let first = format!("{}: {}", one.subject, one.message);
+            std::iter::once(first)
+                .chain(one.evidence.iter().map(|line| format!("  {line}")))
+                .collect::<Vec<_>>()
+        };
+        differences.iter().flat_map(line).collect()
+    };
+    if wrong.is_empty() {
+        let shown: Vec<&Difference> = found.iter().collect();
+        let breadth = breadth(kind, after);
+        let message = match &breadth {
+            Some(breadth) => format!("{} {words}, {breadth}", kind.word()),
+            None => format!("{} {words}", kind.word()),
+        };
+        let finding = Finding::new(check, Outcome::Pass, message).seen(lines(&shown));
+        return breadth.into_iter().fold(finding, Finding::brief);
+    }
+    let message = match &wrong[..] {
+        [one] => format!("{} is not {words}: {}: {}", kind.word(), one.subject, one.message),
+        [one, rest @ ..] => {
+            format!(
+                "{} is not {words}: {}: {}, and {} more",
+                kind.word(),
+                one.subject,
+                one.message,
+                rest.len()
+            )
+        }
+        [] => String::new(),
+    };
+    let next = next(kind, &wrong);
+    Finding::new(check, Outcome::Fail, message).seen(lines(&wrong)).brief(brief(&wrong)).next(next)
+}
+
+/// The first difference in a few words, and how many there are beside it.
+fn brief(wrong: &[&Difference]) -> String {
+    let first = wrong.first().map_or_else(String::new, |one| format!("{}: {}", one.subject, one.message));
+    if wrong.len() > 1 { format!("{first}, and {} more", wrong.len() - 1) } else { first }
+}
+
+/// How much was compared, so that a pass says what it is made of.
+fn breadth(kind: StateKind, after: &State) -> Option<String> {
+    let stores = after.databases.values();
+    Some(match kind {
+        StateKind::System => counted(after.system.len(), "service"),
+        StateKind::Schema => counted(stores.map(|store| store.schema.len()).sum(), "object"),
+        StateKind::Data => {
+            let tables: usize = after.databases.values().map(|store| store.tables.len()).sum();
+            let rows: u64 = stores.map(crate::state::model::StoreCapture::rows).sum();
+            format!(
+                "{}, {}",
+                counted(tables, "table"),
+                counted(usize::try_from(rows).unwrap_or(usize::MAX), "row")
+            )
+        }
+        StateKind::Sequences => counted(stores.map(|store| store.sequences.len()).sum(), "sequence"),
+        StateKind::Leftovers => return None,
+    })
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn next(kind: StateKind, wrong: &[&Difference]) -> &'static str {
+    let only_missing_values = kind == StateKind::Data && wrong.iter().all(|one| one.lost_values);
+    match kind {
+        StateKind::Data if only_missing_values => {
+            "the rollback brings the structure back and nothing puts its values back: keep them until the contract step"
+        }
+        StateKind::Data => {
+            "see rows.jsonl beside the report for every row, then the step that should restore them"
+        }
+        StateKind::System => {
+            "name what the change set (image, env, command, replicas) in the rollback's deploy"
+        }
+        StateKind::Schema => "compare the down step with the up step, object by object",
+        StateKind::Sequences => "set the sequence with setval() to what its column holds",
+        StateKind::Leftovers => "end or remove it in the rollback, or make the change clean up behind itself",
+    }
+}
+
+/// The check that judges a state.
+pub(in crate::verdict) fn check_of(kind: StateKind) -> Check {
+    match kind {
+        StateKind::System => Check::System,
+        StateKind::Schema => Check::Schema,
+        StateKind::Data => Check::Data,
+        StateKind::Sequences => Check::Sequences,
+        StateKind::Leftovers => Check::Leftovers,
+    }
+}

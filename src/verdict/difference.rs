@@ -1,0 +1,394 @@
+//! What differs between two states, in the words of reports, and which exception covers it.
+
+use std::collections::BTreeMap;
+
+use super::timeline::State;
+use crate::journal::event::RowsDiffer;
+use crate::plan::Plan;
+use crate::plan::model::{Covers, Exception, Fault, Reference, StateKind};
+use crate::stage::ServiceState;
+use crate::state::compare::{
+    LeftoverChange, LeftoverDifference, SequenceChange, StoreDifferences, TableChange, TableDifference,
+    compare,
+};
+use crate::state::rows::{Cell, RowChange, RowDifference};
+
+/// How many rows of a table a report shows.
+const EXAMPLES: usize = 20;
+/// How many columns of a row a report shows.
+const COLUMNS: usize = 6;
+
+/// Something that is not the same.
+#[derive(Debug, Clone)]
+pub(super) struct Difference {
+    /// What, in the reader's terms: `public.orders`, `service api`.
+    pub(super) subject: String,
+    /// How, in one line.
+    pub(super) message: String,
+    pub(super) evidence: Vec<String>,
+    /// Whether it is a difference by the semantics, or only shown (a sequence ahead).
+    pub(super) counts: bool,
+    /// The exception that covers it, by position.
+    pub(super) covered_by: Option<usize>,
+    /// Whether all that differs is values that became NULL.
+    pub(super) lost_values: bool,
+    /// What an exception would name.
+    names: Names,
+}
+
+/// What an exception for a difference names.
+#[derive(Debug, Clone)]
+enum Names {
+    Service(String),
+    Object(String),
+    Table(String, Vec<String>),
+    Sequence(String),
+    Leftover(String),
+}
+
+impl Difference {
+    fn new(names: Names, message: impl Into<String>) -> Self {
+        let subject = match &names {
+            Names::Service(name) => format!("service {name}"),
+            Names::Sequence(name) => format!("sequence {name}"),
+            Names::Object(name) | Names::Leftover(name) | Names::Table(name, _) => name.clone(),
+        };
+        let (evidence, message) = (Vec::new(), message.into());
+        Self { subject, message, evidence, counts: true, covered_by: None, lost_values: false, names }
+    }
+
+    fn covered(mut self, exceptions: &[Exception]) -> Self {
+        self.covered_by = exceptions.iter().position(|exception| self.is_named_by(&exception.covers));
+        self
+    }
+
+    /// Exceptions of tables are applied where the rows are: see [`tables`].
+    fn is_named_by(&self, covers: &Covers) -> bool {
+        match (&self.names, covers) {
+            (Names::Service(name), Covers::Service(covered))
+            | (Names::Object(name), Covers::Object(covered))
+            | (Names::Sequence(name), Covers::Sequence(covered))
+            | (Names::Leftover(name), Covers::Leftover(covered)) => name == covered,
+            _ => false,
+        }
+    }
+
+    /// The line to paste under `except:`.
+    pub(super) fn exception(&self) -> String {
+        let named = match &self.names {
+            Names::Service(name) => format!("service: {name}"),
+            Names::Object(name) => format!("object: {}", quoted(name)),
+            Names::Table(table, columns) if columns.is_empty() => format!("table: {}", quoted(table)),
+            Names::Table(table, columns) => {
+                format!("table: {}, columns: [{}]", quoted(table), columns.join(", "))
+            }
+            Names::Sequence(name) => format!("sequence: {}", quoted(name)),
+            Names::Leftover(name) => format!("leftover: {}", quoted(name)),
+        };
+        format!("{{ {named}, because: \"…\" }}")
+    }
+}
+
+fn quoted(name: &str) -> String {
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+    if plain { name.to_owned() } else { format!("'{}'", name.replace('\'', "''")) }
+}
+
+/// What an exception covers, in words.
+pub(super) fn covered(covers: &Covers) -> String {
+    match covers {
+        Covers::Table { table, columns, condition } => {
+            let columns =
+                if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
+            let rows = condition.as_ref().map_or_else(String::new, |condition| format!(" where {condition}"));
+            format!("{table}{columns}{rows}")
+        }
+        Covers::Object(name) | Covers::Leftover(name) => name.clone(),
+        Covers::Sequence(name) => format!("sequence {name}"),
+        Covers::Service(name) => format!("service {name}"),
+    }
+}
+
+/// Everything of one kind that differs.
+pub(super) fn differences(
+    kind: StateKind,
+    plan: &Plan,
+    before: &State,
+    after: &State,
+    rows: &[(String, RowsDiffer)],
+) -> Vec<Difference> {
+    let judged = plan.expect.states.get(&kind);
+    let exceptions = judged.map_or(&[][..], |state| &state.except);
+    let exact = judged.is_some_and(|state| state.reference == Reference::Exact);
+    let mut found = match kind {
+        StateKind::System => system(&before.system, &after.system),
+        StateKind::Leftovers => strays(before, after),
+        StateKind::Schema | StateKind::Data | StateKind::Sequences => Vec::new(),
+    };
+    for (database, store) in &before.databases {
+        let Some(now) = after.databases.get(database) else { continue };
+        let differ = compare(store, now);
+        found.extend(match kind {
+            StateKind::System => Vec::new(),
+            StateKind::Schema => schema(&differ),
+            StateKind::Data => tables(&differ, exceptions, database, rows, crashes(plan, database)),
+            StateKind::Sequences => sequences(&differ, exact),
+            StateKind::Leftovers => leftovers(&differ),
+        });
+    }
+    found.into_iter().map(|one| if kind == StateKind::Data { one } else { one.covered(exceptions) }).collect()
+}
+
+fn system(
+    before: &BTreeMap<String, ServiceState>,
+    after: &BTreeMap<String, ServiceState>,
+) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for name in names {
+        let changes = match (before.get(name), after.get(name)) {
+            (Some(was), Some(is)) => service(was, is),
+            (Some(_), None) => vec!["is gone".to_owned()],
+            (None, _) => vec!["was not there before".to_owned()],
+        };
+        if let [first, rest @ ..] = &changes[..] {
+            let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
+            let names = Names::Service(name.clone());
+            let mut difference = Difference::new(names, format!("{first}{more}"));
+            difference.evidence = if rest.is_empty() { Vec::new() } else { changes };
+            found.push(difference);
+        }
+    }
+    found
+}
+
+/// S11: restarts are reported and never compared.
+fn service(was: &ServiceState, is: &ServiceState) -> Vec<String> {
+    let mut changes = Vec::new();
+    let mut field = |name: &str, was: String, is: String| {
+        if was != is {
+            changes.push(format!("{name} {was} → {is}"));
+        }
+    };
+    field("image", short(&was.image), short(&is.image));
+    field("command", was.command.join(" "), is.command.join(" "));
+    field("entrypoint", was.entrypoint.join(" "), is.entrypoint.join(" "));
+    field("networks", was.networks.join(", "), is.networks.join(", "));
+    field("replicas", was.replicas.to_string(), is.replicas.to_string());
+    if !(was.health.is_well() && is.health.is_well()) {
+        field("health", was.health.to_string(), is.health.to_string());
+    }
+    changes.extend(entries("env", &was.environment, &is.environment));
+    changes.extend(entries("mount", &was.mounts, &is.mounts));
+    changes
+}
+
+fn short(image: &str) -> String {
+    image.trim_start_matches("sha256:").chars().take(12).collect()
+}
+
+fn entries(what: &str, was: &BTreeMap<String, String>, is: &BTreeMap<String, String>) -> Vec<String> {
+    let names: std::collections::BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+    let changed = names.into_iter().filter(|name| was.get(*name) != is.get(*name));
+    changed
+        .map(|name| match (was.get(name), is.get(name)) {
+            (Some(was), Some(is)) => format!("{what} {name} {was} → {is}"),
+            (Some(was), None) => format!("{what} {name} is gone (was {was})"),
+            (None, is) => format!("{what} {name} was not there (is {})", is.map_or("", String::as_str)),
+        })
+        .collect()
+}
+
+fn strays(before: &State, after: &State) -> Vec<Difference> {
+    let came = after.strays.iter().filter(|stray| !before.strays.contains(stray));
+    came.map(|stray| {
+        let name = format!("{} {}", word(stray.kind), stray.name);
+        Difference::new(Names::Leftover(name), "was not there before")
+    })
+    .collect()
+}
+
+fn word(kind: crate::stage::ResourceKind) -> &'static str {
+    use crate::stage::ResourceKind;
+    match kind {
+        ResourceKind::Container => "container",
+        ResourceKind::Network => "network",
+        ResourceKind::Volume => "volume",
+        ResourceKind::Image => "image",
+    }
+}
+
+fn schema(differ: &StoreDifferences) -> Vec<Difference> {
+    let found = differ.schema.iter().map(|one| {
+        let name = one.object.to_string();
+        let message = match (&one.before, &one.after) {
+            (Some(_), None) => "is gone".to_owned(),
+            (None, _) => "was not there before".to_owned(),
+            (Some(_), Some(_)) => {
+                let changes = one.attributes().into_iter().map(|change| {
+                    let (was, is) = (change.before.unwrap_or("none"), change.after.unwrap_or("none"));
+                    format!("{} {was} → {is}", change.attribute)
+                });
+                changes.collect::<Vec<_>>().join(", ")
+            }
+        };
+        Difference::new(Names::Object(name), message)
+    });
+    found.collect()
+}
+
+fn tables(
+    differ: &StoreDifferences,
+    exceptions: &[Exception],
+    database: &str,
+    rows: &[(String, RowsDiffer)],
+    crashes: bool,
+) -> Vec<Difference> {
+    let found = differ.tables.iter().map(|one| {
+        let difference = table(one, exceptions, database, rows);
+        let emptied = one.unlogged && one.rows_after == Some(0);
+        Difference { counts: difference.counts && !(crashes && emptied), ..difference }
+    });
+    found.collect()
+}
+
+/// Whether a fault of the plan crashes the server, which empties its unlogged tables (S14).
+fn crashes(plan: &Plan, database: &str) -> bool {
+    let faults = plan.failure.iter().flat_map(|failure| &failure.faults);
+    let mut faults = faults.map(|planned| &planned.fault);
+    faults.any(|fault| matches!(fault, Fault::Kill { service, .. } if service == database))
+}
+
+fn table(
+    one: &TableDifference,
+    exceptions: &[Exception],
+    database: &str,
+    rows: &[(String, RowsDiffer)],
+) -> Difference {
+    let kept = rows.iter().find(|(store, rows)| store == database && rows.table == one.table);
+    let kept = kept.map(|(_, rows)| rows);
+    let columns = kept.map(changed_columns).unwrap_or_default();
+    let mut message = one.summary().replacen(&one.table, "the table", 1);
+    let mut evidence = Vec::new();
+    let mut lost_values = false;
+    if let Some(rows) = kept {
+        if rows.not_kept.is_none() {
+            message = match one.rows_after.filter(|_| only_changed(rows)) {
+                Some(all) if columns.is_empty() => format!("{} of {all} rows changed", rows.counts.changed),
+                Some(all) if matches!(one.change, TableChange::Rows) => {
+                    format!("{} of {all} rows changed: {}", rows.counts.changed, columns.join(", "))
+                }
+                _ => format!("{message} ({})", counted(rows)),
+            };
+        }
+        evidence.extend(rows.not_kept.iter().cloned());
+        evidence.extend(rows.examples.iter().take(EXAMPLES).map(example));
+        lost_values = !rows.examples.is_empty() && rows.examples.iter().all(has_only_lost_values);
+    }
+    if one.unlogged {
+        evidence.push("the table is unlogged: a crash of the server empties it".to_owned());
+    }
+    evidence.extend(
+        one.exception_error.iter().map(|error| format!("an exception could not be applied: {error}")),
+    );
+    let covering = exceptions.iter().position(
+        |exception| matches!(&exception.covers, Covers::Table { table, .. } if *table == one.table),
+    );
+    let names = Names::Table(one.table.clone(), columns);
+    Difference {
+        evidence,
+        lost_values,
+        covered_by: covering.filter(|_| one.excepted),
+        ..Difference::new(names, message)
+    }
+}
+
+fn only_changed(rows: &RowsDiffer) -> bool {
+    rows.counts.changed > 0 && rows.counts.missing + rows.counts.extra == 0
+}
+
+fn counted(rows: &RowsDiffer) -> String {
+    let counts =
+        [(rows.counts.changed, "changed"), (rows.counts.missing, "missing"), (rows.counts.extra, "extra")];
+    let shown: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    format!("rows: {}", shown.join(", "))
+}
+
+/// The columns in which rows changed; none when whole rows came or went.
+fn changed_columns(rows: &RowsDiffer) -> Vec<String> {
+    if rows.counts.missing + rows.counts.extra > 0 {
+        return Vec::new();
+    }
+    let columns = rows.examples.iter().flat_map(|row| &row.columns).map(|column| column.name.clone());
+    let columns: std::collections::BTreeSet<String> = columns.collect();
+    columns.into_iter().collect()
+}
+
+fn has_only_lost_values(row: &RowDifference) -> bool {
+    row.change == RowChange::Changed
+        && row.columns.iter().all(|column| matches!(column.after, Cell::Null | Cell::Absent))
+}
+
+/// A row that differs, in one line.
+pub(super) fn example(row: &RowDifference) -> String {
+    let key: Vec<String> = row.key.iter().map(|(name, value)| format!("{name} {}", cell(value))).collect();
+    let columns = row.columns.iter().take(COLUMNS).map(|column| match row.change {
+        RowChange::Changed => format!("{} {} → {}", column.name, cell(&column.before), cell(&column.after)),
+        RowChange::Missing => format!("{} {}", column.name, cell(&column.before)),
+        RowChange::Extra => format!("{} {}", column.name, cell(&column.after)),
+    });
+    let columns: Vec<String> = columns.collect();
+    let more = row.columns.len().saturating_sub(COLUMNS);
+    let more = if more == 0 { String::new() } else { format!(", … {more} more") };
+    let word = match row.change {
+        RowChange::Changed => "",
+        RowChange::Missing => "missing: ",
+        RowChange::Extra => "extra: ",
+    };
+    format!("{word}{}  {}{more}", key.join(", "), columns.join(", ")).trim().to_owned()
+}
+
+fn cell(cell: &Cell) -> String {
+    match cell {
+        Cell::Absent => "‹no such column›".to_owned(),
+        Cell::Null => "NULL".to_owned(),
+        Cell::Value(text) if text.starts_with('‹') => text.clone(),
+        Cell::Value(text) => match text.char_indices().nth(40) {
+            Some((cut, _)) => format!("'{}…'", &text[..cut]),
+            None => format!("'{text}'"),
+        },
+    }
+}
+
+fn sequences(differ: &StoreDifferences, exact: bool) -> Vec<Difference> {
+    let found = differ.sequences.iter().map(|one| {
+        let named = format!("sequence {} ", one.sequence);
+        let message = one.summary().replacen(&named, "", 1);
+        let ahead = matches!(one.change, SequenceChange::Ahead { .. });
+        let names = Names::Sequence(one.sequence.clone());
+        Difference { counts: exact || !ahead, ..Difference::new(names, message) }
+    });
+    found.collect()
+}
+
+fn leftovers(differ: &StoreDifferences) -> Vec<Difference> {
+    let found = differ.leftovers.iter().map(|one| {
+        let name = one.leftover.to_string();
+        let message = one.summary().replacen(&name, "", 1);
+        let message = message.trim_start_matches([':', ' ']).to_owned();
+        let mut difference = Difference::new(Names::Leftover(name), message);
+        difference.counts = !went_by_itself(one);
+        difference.evidence.clone_from(&one.seen);
+        difference
+    });
+    found.collect()
+}
+
+/// A session that has ended is nothing that was left behind.
+fn went_by_itself(one: &LeftoverDifference) -> bool {
+    matches!(one.change, LeftoverChange::Went { .. }) && one.leftover.kind.is_passing()
+}

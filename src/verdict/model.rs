@@ -1,0 +1,331 @@
+//! What a verdict is made of. Plain data; reports turn it into their own formats.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::Place;
+use crate::journal::event::{Completed, RowsDiffer, RunKind};
+use crate::outcome::{Check, Outcome};
+use crate::plan::model::StateKind;
+
+/// The verdict on a whole drill.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// The drill's name.
+    pub drill: String,
+    /// Name and version of the tool that ran it.
+    pub tool: String,
+    /// When it began, RFC 3339.
+    pub began: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// The worst of what was asked: pass when every scenario is met.
+    pub outcome: Outcome,
+    /// The scenarios, in the order of the drill.
+    pub scenarios: Vec<ScenarioVerdict>,
+    /// The signal that stopped it.
+    pub signal: Option<String>,
+    /// Whether the journal was read to its proper end.
+    pub complete: bool,
+    /// Whether anything at all could be judged.
+    pub judged: bool,
+    /// What could not be removed.
+    pub left: Vec<String>,
+    /// How to reach stages that were left standing.
+    pub kept: Vec<String>,
+}
+
+/// The verdict on one scenario.
+#[derive(Debug, Clone)]
+pub struct ScenarioVerdict {
+    /// Its identity.
+    pub path: String,
+    /// Its name.
+    pub name: String,
+    /// One line on what it is about.
+    pub summary: String,
+    /// Its file, as shown.
+    pub file: String,
+    /// Whether the drill says that it must fail, and because of which checks.
+    pub should: Option<Vec<String>>,
+    /// The level that the drill asks for.
+    pub required: Option<u8>,
+    /// The worst of all findings.
+    pub outcome: Outcome,
+    /// Whether it ended as the drill says; none when that cannot be told.
+    pub met: Option<bool>,
+    /// What has been proven (S3).
+    pub level: u8,
+    /// Points by how they ended.
+    pub counts: Counts,
+    /// Explicit and state expectations that the control run exercised, of how many.
+    pub exercised: Option<(usize, usize)>,
+    /// What the steps of the change do, in a few words each.
+    pub change: Vec<String>,
+    /// What the steps of the rollback do, in a few words each.
+    pub rollback: Vec<String>,
+    /// How long the rollback may take, in milliseconds.
+    pub within_ms: u64,
+    /// The runs: idle, control, finished, interrupted.
+    pub runs: Vec<RunVerdict>,
+    /// Findings on the scenario as a whole.
+    pub findings: Vec<Finding>,
+    /// Images that were used: name, ID, registry digest.
+    pub images: Vec<(String, String, Option<String>)>,
+    /// Files that were part of it, with their SHA-256.
+    pub digests: BTreeMap<String, String>,
+    /// What the scenario asks to be told about: exceptions with their reasons, states not judged,
+    /// Compose keys without meaning.
+    pub remarks: Vec<String>,
+}
+
+impl ScenarioVerdict {
+    /// All findings, of the scenario and of its runs.
+    pub fn all_findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().chain(self.runs.iter().flat_map(|run| &run.findings))
+    }
+
+    /// The run of a kind.
+    pub fn run(&self, kind: RunKind) -> Option<&RunVerdict> {
+        self.runs.iter().find(|run| run.kind == kind)
+    }
+}
+
+/// Points by how they ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Passed, with an effect or without.
+    pub pass: usize,
+    /// Failed.
+    pub fail: usize,
+    /// Could not be told.
+    pub unknown: usize,
+}
+
+impl Counts {
+    /// All points.
+    pub fn all(self) -> usize {
+        self.pass + self.fail + self.unknown
+    }
+}
+
+/// What a run of the rollback came to (S4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Exit 0, state as expected.
+    Restored,
+    /// State as expected, exit not 0.
+    RestoredWithError,
+    /// Exit 0, state wrong.
+    Silent,
+    /// Exit not 0, state wrong.
+    Broken,
+    /// It cannot be told.
+    Unknown,
+}
+
+impl Class {
+    /// The word in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Restored => "restored",
+            Self::RestoredWithError => "restored_with_error",
+            Self::Silent => "silent",
+            Self::Broken => "broken",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A state compared with the one before, as a raw fact before any exception.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateFact {
+    /// No difference.
+    Same,
+    /// A difference.
+    Differs,
+    /// It could not be captured.
+    Unknown,
+}
+
+impl StateFact {
+    /// The word in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Differs => "differs",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How an operation went, for reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperationResult {
+    /// Every step succeeded.
+    Ok,
+    /// A step failed.
+    Failed,
+    /// It was broken at the point.
+    Interrupted,
+    /// Its time was over.
+    TimedOut,
+    /// It was not started.
+    NotInvoked,
+    /// The journal ends before it did.
+    Unknown,
+}
+
+impl OperationResult {
+    /// The word in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::TimedOut => "timed_out",
+            Self::NotInvoked => "not_invoked",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// An operation of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationVerdict {
+    /// How it went.
+    pub result: OperationResult,
+    /// The exit code of the first step that did not succeed (S25).
+    pub exit_code: Option<i64>,
+    /// That step.
+    pub failed_step: Option<u32>,
+    /// What it said.
+    pub error: Option<String>,
+    /// How long it took, in milliseconds.
+    pub took_ms: Option<u64>,
+    /// How far it came.
+    pub completed: Completed,
+    /// The end of the output of the step that did not succeed.
+    pub tail: Vec<String>,
+}
+
+/// The point of an interrupted run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PointVerdict {
+    /// The step, from 1.
+    pub step: u32,
+    /// The database or service, where the point names one.
+    pub on: Option<String>,
+    /// `before` or `after`, for points that hold.
+    pub side: Option<&'static str>,
+    /// The statement, from 1.
+    pub statement: Option<u32>,
+    /// How many statements the step has.
+    pub statements: Option<u32>,
+    /// How far the change had come when it was reached; none when it was not.
+    pub completed: Option<Completed>,
+    /// The text at the point.
+    pub text: Option<String>,
+    /// Whether the change was held there.
+    pub held: bool,
+}
+
+/// A fault of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultVerdict {
+    /// The word in YAML.
+    pub kind: &'static str,
+    /// The service.
+    pub on: Option<String>,
+    /// Whether it was seen to act while the change was under way.
+    pub acted: bool,
+    /// What was seen.
+    pub evidence: String,
+}
+
+/// The verdict on one run.
+#[derive(Debug, Clone)]
+pub struct RunVerdict {
+    /// Its number in the drill.
+    pub number: u32,
+    /// What kind of run.
+    pub kind: RunKind,
+    /// The point; none for runs that are not interrupted.
+    pub point: Option<PointVerdict>,
+    /// The faults.
+    pub faults: Vec<FaultVerdict>,
+    /// The change.
+    pub change: OperationVerdict,
+    /// Whether the failure left anything of the change (S2).
+    pub effect: Option<bool>,
+    /// The rollback.
+    pub rollback: OperationVerdict,
+    /// The five states compared with before, raw.
+    pub states: BTreeMap<StateKind, StateFact>,
+    /// What the rollback came to; none for runs without one.
+    pub class: Option<Class>,
+    /// The worst of the findings.
+    pub outcome: Outcome,
+    /// The findings.
+    pub findings: Vec<Finding>,
+    /// Rows that differ, by database.
+    pub rows: Vec<(String, RowsDiffer)>,
+    /// From the beginning of the rollback to the moment when all services were well.
+    pub recovered_ms: Option<u64>,
+    /// How long the run took.
+    pub took_ms: u64,
+}
+
+/// One judged question with its evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The question.
+    pub check: Check,
+    /// The answer.
+    pub outcome: Outcome,
+    /// The answer in one line: a lowercase fragment without a final stop.
+    pub message: String,
+    /// What the answer is made of, in a few words beside its name: `41 objects`.
+    pub brief: Option<String>,
+    /// What was seen.
+    pub evidence: Vec<String>,
+    /// The line of the scenario that asked.
+    pub at: Option<Place>,
+    /// What to look at next.
+    pub next: Option<String>,
+}
+
+impl Finding {
+    /// An answer.
+    pub fn new(check: Check, outcome: Outcome, message: impl Into<String>) -> Self {
+        let (message, evidence) = (message.into(), Vec::new());
+        Self { check, outcome, message, brief: None, evidence, at: None, next: None }
+    }
+
+    /// Says in a few words what the answer is made of.
+    #[must_use]
+    pub fn brief(mut self, brief: impl Into<String>) -> Self {
+        self.brief = Some(brief.into());
+        self
+    }
+
+    /// Points at the line that asked.
+    #[must_use]
+    pub fn at(mut self, place: &Place) -> Self {
+        self.at = Some(place.clone());
+        self
+    }
+
+    /// Adds what was seen.
+    #[must_use]
+    pub fn seen(mut self, evidence: impl IntoIterator<Item = String>) -> Self {
+        self.evidence.extend(evidence);
+        self
+    }
+
+    /// Says what to look at next.
+    #[must_use]
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+}

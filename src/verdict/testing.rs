@@ -1,0 +1,230 @@
+//! Tiny histories, written by hand, for the tests of checks and reports.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::model::Verdict;
+use super::timeline::Timeline;
+use crate::compose::Project;
+use crate::diagnostic::Place;
+use crate::journal::Record;
+use crate::journal::event::{Completed, Ending, Event, FORMAT, Moment, Operation, RunKind};
+use crate::plan::DrillPlan;
+use crate::plan::model::{
+    Action, Database, Entry, Expect, Failure, Fault, Heal, Plan, PlannedFault, Point, Reference, Rollback,
+    Side, StateExpectation, StateKind, Statement, Step, Trigger, When,
+};
+use crate::stage::{Health, ServiceState};
+use crate::state::model::{Fingerprint, Leftovers, ServerFacts, StoreCapture, TableData};
+
+pub(crate) fn place(line: usize) -> Place {
+    Place { file: "scenario.yaml".to_owned(), line, column: 3 }
+}
+
+fn step(title: &str, statements: &[&str], line: usize) -> Step {
+    let statement = |text: &&str| Statement { text: (*text).to_owned(), line: 1, copy_data: None };
+    Step {
+        number: 1,
+        id: None,
+        title: title.to_owned(),
+        action: Action::Sql {
+            database: "db".to_owned(),
+            file: Some("x.sql".to_owned()),
+            statements: statements.iter().map(statement).collect(),
+        },
+        timeout: Duration::from_secs(600),
+        at: place(line),
+    }
+}
+
+/// A change of three statements, aborted before the third; everything must be as before.
+pub(crate) fn plan() -> Plan {
+    let state = |line| StateExpectation { reference: Reference::Before, except: Vec::new(), at: place(line) };
+    let fault = PlannedFault { fault: Fault::Abort, heal: Heal::BeforeRollback, at: place(21) };
+    let point = Point {
+        step: 1,
+        trigger: Trigger::Statement { number: 3, side: Side::Before },
+        within: Duration::from_secs(600),
+        at: place(20),
+    };
+    Plan {
+        path: "drop-column/right".to_owned(),
+        name: "drop-column".to_owned(),
+        summary: "a column is dropped".to_owned(),
+        risks: vec!["schema".to_owned()],
+        file: "scenario.yaml".to_owned(),
+        folder: PathBuf::from("/s"),
+        project: Project::default(),
+        up_within: Duration::from_secs(300),
+        databases: BTreeMap::from([(
+            "db".to_owned(),
+            Database {
+                service: "db".to_owned(),
+                port: 5432,
+                database: "shop".to_owned(),
+                user: "postgres".to_owned(),
+                password: None,
+                at: place(8),
+            },
+        )]),
+        seed: Vec::new(),
+        change: vec![step("sql on db: up.sql, 3 statements", &["BEGIN", "ALTER TABLE orders", "COMMIT"], 15)],
+        failure: Some(Failure {
+            point,
+            faults: vec![fault],
+            stop: true,
+            settle_ms: Some(30_000),
+            at: place(19),
+        }),
+        rollback: Rollback {
+            within: Duration::from_secs(60),
+            give_up: Duration::from_secs(180),
+            when: When::AtOnce,
+            may_refuse: false,
+            steps: vec![step("sql on db: down.sql, 1 statement", &["ALTER TABLE orders"], 25)],
+            at: place(24),
+        },
+        expect: Expect {
+            states: (30..).zip(StateKind::ALL).map(|(line, kind)| (kind, state(line))).collect(),
+            change_fails: false,
+            facts: Vec::new(),
+            at: place(29),
+        },
+        mask: Vec::new(),
+        digests: BTreeMap::from([("x.sql".to_owned(), "ab".repeat(32))]),
+        reach: BTreeMap::new(),
+    }
+}
+
+/// A database with one table `public.orders` of so many rows.
+pub(crate) fn store(rows: u64, sum: &str) -> StoreCapture {
+    let columns = vec!["id".to_owned(), "note".to_owned()];
+    let raw = Fingerprint { rows, sum: sum.to_owned(), columns };
+    StoreCapture {
+        server: ServerFacts {
+            version: "15.1".to_owned(),
+            database: "shop".to_owned(),
+            user: "postgres".to_owned(),
+        },
+        schema: BTreeMap::new(),
+        tables: BTreeMap::from([("public.orders".to_owned(), TableData { raw, ..TableData::default() })]),
+        sequences: BTreeMap::new(),
+        leftovers: Leftovers::default(),
+    }
+}
+
+/// A captured state: one service `api` and one database.
+pub(crate) fn captured(moment: Moment, store: StoreCapture) -> Event {
+    let api =
+        ServiceState { image: "sha256:1".to_owned(), health: Health::Healthy, ..ServiceState::default() };
+    Event::Captured {
+        moment,
+        system: BTreeMap::from([("api".to_owned(), api)]),
+        databases: BTreeMap::from([("db".to_owned(), store)]),
+        strays: Vec::new(),
+    }
+}
+
+/// An operation that ended so.
+pub(crate) fn ended(operation: Operation, ending: Ending) -> Event {
+    let exit_code = match ending {
+        Ending::Ok => Some(0),
+        Ending::Failed => Some(1),
+        Ending::TimedOut | Ending::Interrupted => None,
+    };
+    let failed = ending == Ending::Failed;
+    Event::OperationEnded {
+        operation,
+        ending,
+        exit_code,
+        failed_step: failed.then_some(1),
+        error: failed.then(|| "42703 no such column".to_owned()),
+        completed: Completed { steps: 0, statements: 2 },
+        took_ms: 400,
+    }
+}
+
+/// The events of a run that goes well, but for its state at the end.
+pub(crate) fn events(kind: RunKind, after: StoreCapture) -> Vec<Event> {
+    let mut events = vec![Event::StageUp, captured(Moment::Before, store(1000, "1"))];
+    match kind {
+        RunKind::Idle | RunKind::Reference => {}
+        RunKind::Control => events.push(ended(Operation::Change, Ending::Ok)),
+        RunKind::Finished => {
+            events.push(ended(Operation::Change, Ending::Ok));
+            events.push(ended(Operation::Rollback, Ending::Ok));
+        }
+        RunKind::Interrupted => {
+            let completed = Completed { steps: 0, statements: 2 };
+            events.push(Event::PointReached { held: true, completed, text: "COMMIT".to_owned() });
+            events.push(ended(Operation::Change, Ending::Interrupted));
+            events.push(Event::FaultInjected {
+                fault: 0,
+                acted: true,
+                in_time: true,
+                evidence: "the operation ended".to_owned(),
+                took_ms: 3,
+            });
+            events.push(Event::Settled { gone: true, lingering: Vec::new() });
+            events.push(captured(Moment::Failed, store(1000, "2")));
+            events.push(Event::Triggered {
+                happened: true,
+                seen: "the failure itself".to_owned(),
+                took_ms: 1,
+            });
+            events.push(ended(Operation::Rollback, Ending::Ok));
+        }
+    }
+    events.push(captured(Moment::After, after));
+    events.push(Event::RunEnded { left: Vec::new() });
+    events
+}
+
+/// A journal of these runs of one scenario.
+pub(crate) fn journal(entry: Entry, runs: Vec<(RunKind, Vec<Event>)>) -> Vec<Record> {
+    let scenario = entry.plan.path.clone();
+    let plan = DrillPlan {
+        name: "demo".to_owned(),
+        scenarios: vec![entry],
+        control: true,
+        hide_values: false,
+        timeout_ms: None,
+    };
+    let (tool, owner) = ("backout 0.1.0".to_owned(), String::new());
+    let mut all = vec![(None, Event::Started { format: FORMAT, tool, owner, plan: Box::new(plan) })];
+    for (number, (kind, events)) in (1..).zip(runs) {
+        all.push((Some(number), Event::RunStarted { scenario: scenario.clone(), kind }));
+        all.extend(events.into_iter().map(|event| (Some(number), event)));
+    }
+    all.push((None, Event::Ended));
+    let record = |(seq, (run, event)): (u64, (Option<u32>, Event))| Record {
+        seq,
+        at: "2026-01-01T03:12:00Z".to_owned(),
+        ms: seq * 100,
+        run,
+        event,
+        prev: String::new(),
+    };
+    (0..).zip(all).map(record).collect()
+}
+
+/// The runs of a scenario in which all goes well.
+pub(crate) fn all_well() -> Vec<(RunKind, Vec<Event>)> {
+    vec![
+        (RunKind::Control, events(RunKind::Control, store(1000, "3"))),
+        (RunKind::Finished, events(RunKind::Finished, store(1000, "1"))),
+        (RunKind::Interrupted, events(RunKind::Interrupted, store(1000, "1"))),
+        (RunKind::Idle, events(RunKind::Idle, store(1000, "1"))),
+    ]
+}
+
+/// An entry that asks for nothing.
+pub(crate) fn entry(plan: Plan) -> Entry {
+    Entry { plan, level: None, should_fail: false, because: Vec::new() }
+}
+
+/// The verdict on such runs.
+pub(crate) fn verdict(entry: Entry, runs: Vec<(RunKind, Vec<Event>)>) -> Verdict {
+    super::judge(&Timeline::new(&journal(entry, runs)).expect("a journal begins with its plan"))
+}
