@@ -74,6 +74,7 @@ pub struct ColumnDifference {
     /// The column's name.
     pub name: String,
     /// The type of the side that has it; the one before where both have it.
+    #[serde(default)]
     pub type_name: String,
     /// Its value before.
     pub before: Cell,
