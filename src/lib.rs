@@ -18,6 +18,7 @@ pub mod secret;
 pub mod sql;
 pub mod stage;
 pub mod state;
+pub mod text;
 pub mod verdict;
 pub mod world;
 pub mod yaml;

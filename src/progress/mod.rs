@@ -11,7 +11,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::journal::{Listener, Record};
-use crate::report::text;
+use crate::text;
 use narrate::{Narrator, Said};
 
 /// Shows what is happening. Every line that is written while a drill runs goes through it.
@@ -104,6 +104,10 @@ impl Live {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         if said.stays {
             self.say(&said.line());
+        }
+        if run.is_some() {
+            // The images are there: the drill's own line has nothing more to say.
+            runs.remove(&None).iter().for_each(ProgressBar::finish_and_clear);
         }
         if said.ends {
             runs.remove(&run).iter().for_each(ProgressBar::finish_and_clear);

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::text::{counted, grouped, time};
 use crate::journal::event::RunKind;
 use crate::outcome::{Check, Outcome};
+use crate::text::{counted, grouped, time};
 use crate::verdict::model::{
     Class, Counts, FaultVerdict, Finding, OperationResult, OperationVerdict, PointVerdict, RunVerdict,
     ScenarioVerdict, Verdict,

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::text::clean;
 use crate::diagnostic::Place;
 use crate::journal::event::{Completed, Operation, RunKind};
 use crate::outcome::{Check, Outcome};
 use crate::plan::model::StateKind;
+use crate::text::clean;
 use crate::verdict::Verdict;
 use crate::verdict::model::{
     self, Class, FaultVerdict, OperationResult, OperationVerdict, PointVerdict, RunVerdict, ScenarioVerdict,

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{card, text};
+use super::card;
 use crate::journal::event::RunKind;
 use crate::outcome::Outcome;
+use crate::text;
 use crate::verdict::Verdict;
 use crate::verdict::model::{Finding, RunVerdict, ScenarioVerdict};
 

@@ -2,8 +2,9 @@
 
 use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width};
 
-use super::{Style, text};
+use super::Style;
 use crate::outcome::Outcome;
+use crate::text;
 
 /// One cell of a table: its text, and the outcome that colours it.
 #[derive(Debug, Clone, Default)]

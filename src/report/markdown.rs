@@ -4,8 +4,8 @@ use std::fmt::{self, Write};
 
 use super::card::{self, Problem};
 use super::snippet::snippet;
-use super::text;
 use crate::outcome::Outcome;
+use crate::text;
 use crate::verdict::Verdict;
 use crate::verdict::model::ScenarioVerdict;
 

@@ -10,7 +10,6 @@ mod snippet;
 pub mod terminal;
 #[cfg(test)]
 mod testing;
-pub mod text;
 
 use crate::verdict::Verdict;
 

@@ -1,7 +1,7 @@
 //! The line of a scenario that asked for something, with what is meant underlined.
 
-use super::text;
 use crate::diagnostic::Place;
+use crate::text;
 
 /// A line and what is meant in it.
 #[derive(Debug, Clone, PartialEq, Eq)]

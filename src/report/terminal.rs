@@ -3,11 +3,12 @@
 
 use std::fmt::{self, Write};
 
+use super::Style;
 use super::card::{self, Problem};
 use super::layout::{Field, block, columns, paint};
 use super::snippet::snippet;
-use super::{Style, text};
 use crate::outcome::{Check, Outcome};
+use crate::text;
 use crate::verdict::Verdict;
 use crate::verdict::model::ScenarioVerdict;
 

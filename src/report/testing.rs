@@ -35,6 +35,7 @@ fn rows(count: u64, value: &str) -> Event {
         key: vec![("id".to_owned(), Cell::Value(id.to_string()))],
         columns: vec![ColumnDifference {
             name: "note".to_owned(),
+            type_name: "text".to_owned(),
             before: Cell::Value(value.to_owned()),
             after: Cell::Null,
         }],

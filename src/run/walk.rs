@@ -165,15 +165,14 @@ impl Walk<'_> {
     }
 
     async fn operation(&self, which: Operation, steps: &[Step]) -> Result<Outcome, Halt> {
+        self.unheld(&Interrupt::new(), which, steps).await
+    }
+
+    /// An operation that is held nowhere and can be ended from outside.
+    async fn unheld(&self, interrupt: &Interrupt, which: Operation, steps: &[Step]) -> Result<Outcome, Halt> {
         let (lines, _) = broadcast::channel(1);
-        let (interrupt, held) = (Interrupt::new(), Held::nowhere());
-        let conduct = Conduct {
-            ground: self.ground,
-            scribe: self.scribe,
-            interrupt: &interrupt,
-            held: &held,
-            lines: &lines,
-        };
+        let (ground, scribe, held) = (self.ground, self.scribe, &Held::nowhere());
+        let conduct = Conduct { ground, scribe, interrupt, held, lines: &lines };
         Ok(operation(&conduct, which, steps).await?)
     }
 
@@ -265,16 +264,8 @@ impl Walk<'_> {
     /// The rollback, killed when it is given up (S6).
     async fn rollback(&self) -> Result<(), Halt> {
         let rollback = &self.ground.plan.rollback;
-        let (lines, _) = broadcast::channel(1);
-        let (interrupt, held) = (Interrupt::new(), Held::nowhere());
-        let conduct = Conduct {
-            ground: self.ground,
-            scribe: self.scribe,
-            interrupt: &interrupt,
-            held: &held,
-            lines: &lines,
-        };
-        let mut ongoing = Ongoing::new(operation(&conduct, Operation::Rollback, &rollback.steps));
+        let interrupt = Interrupt::new();
+        let mut ongoing = Ongoing::new(self.unheld(&interrupt, Operation::Rollback, &rollback.steps));
         if ongoing.until(tokio::time::sleep(rollback.within)).await.is_some() {
             self.scribe.note(&Event::RollbackLate)?;
             let rest = rollback.give_up.saturating_sub(rollback.within);

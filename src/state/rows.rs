@@ -18,6 +18,8 @@ pub struct KeptHeader {
     pub table: String,
     /// The columns in the order of the fields.
     pub columns: Vec<String>,
+    /// Their types, in the same order.
+    pub types: Vec<String>,
     /// The columns that tell rows apart, in the order by which the rows are sorted; none: all columns.
     pub key: Vec<KeyColumn>,
 }
@@ -71,6 +73,9 @@ pub struct RowDifference {
 pub struct ColumnDifference {
     /// The column's name.
     pub name: String,
+    /// The type of the side that has it; the one before where both have it.
+    #[serde(default)]
+    pub type_name: String,
     /// Its value before.
     pub before: Cell,
     /// Its value after.
@@ -155,7 +160,7 @@ pub fn diff(
     after: Option<&Path>,
     sink: &mut dyn FnMut(RowDifference) -> std::io::Result<()>,
 ) -> Result<RowCounts, RowsError> {
-    let mut sides = Sides { before: Side::open(table, before)?, after: Side::open(table, after)? };
+    let mut sides = Sides::open(table, before, after)?;
     let mut counts = RowCounts::default();
     while let Some(difference) = sides.next()? {
         counts.count(difference.change);
@@ -168,16 +173,37 @@ pub fn diff(
 struct Sides {
     before: Side,
     after: Side,
+    /// Whether lines can be compared as they stand.
+    same_layout: bool,
+    /// The columns of both sides in order of name.
+    columns: Vec<String>,
 }
 
 impl Sides {
+    fn open(table: &str, before: Option<&Path>, after: Option<&Path>) -> Result<Self, RowsError> {
+        let (before, after) = (Side::open(table, before)?, Side::open(table, after)?);
+        let same_layout = before.header == after.header;
+        let mut columns = [before.header.columns.as_slice(), after.header.columns.as_slice()].concat();
+        columns.sort();
+        columns.dedup();
+        Ok(Self { before, after, same_layout, columns })
+    }
+
     fn next(&mut self) -> Result<Option<RowDifference>, RowsError> {
         loop {
-            let difference = match self.order()? {
+            if self.same_layout && self.before.line.is_some() && self.before.line == self.after.line {
+                self.before.advance()?;
+                self.after.advance()?;
+                continue;
+            }
+            let (before, after) = (self.before.row()?, self.after.row()?);
+            let difference = match self.order(before.as_deref(), after.as_deref()) {
                 None => return Ok(None),
-                Some(Ordering::Less) => Some(self.before.alone(RowChange::Missing)?),
-                Some(Ordering::Greater) => Some(self.after.alone(RowChange::Extra)?),
-                Some(Ordering::Equal) => self.pair()?,
+                Some(Ordering::Less) => Some(self.before.alone(before, RowChange::Missing)?),
+                Some(Ordering::Greater) => Some(self.after.alone(after, RowChange::Extra)?),
+                Some(Ordering::Equal) => {
+                    self.pair(&before.unwrap_or_default(), &after.unwrap_or_default())?
+                }
             };
             if difference.is_some() {
                 return Ok(difference);
@@ -186,15 +212,15 @@ impl Sides {
     }
 
     /// Which side's row comes first; none when both are read to their ends.
-    fn order(&self) -> Result<Option<Ordering>, RowsError> {
-        Ok(match (&self.before.row, &self.after.row) {
+    fn order(&self, before: Option<&[Cell]>, after: Option<&[Cell]>) -> Option<Ordering> {
+        match (before, after) {
             (None, None) => None,
             (Some(_), None) => Some(Ordering::Less),
             (None, Some(_)) => Some(Ordering::Greater),
             // Rows sorted in two ways have no common order: all of them differ.
             _ if self.before.header.key != self.after.header.key => Some(Ordering::Less),
             (Some(before), Some(after)) => Some(self.compare(before, after)),
-        })
+        }
     }
 
     fn compare(&self, before: &[Cell], after: &[Cell]) -> Ordering {
@@ -205,40 +231,36 @@ impl Sides {
         }
         key.iter().fold(Ordering::Equal, |order, column| {
             order.then_with(|| {
-                let (before, after) =
-                    (self.before.cell(before, &column.name), self.after.cell(after, &column.name));
-                compare_cells(before, after, column.integer)
+                let before = self.before.cell(before, &column.name);
+                compare_cells(before, self.after.cell(after, &column.name), column.integer)
             })
         })
     }
 
-    /// Compares two rows of one key column by column, by name.
-    fn pair(&mut self) -> Result<Option<RowDifference>, RowsError> {
-        let (Some(before), Some(after)) = (self.before.take()?, self.after.take()?) else { return Ok(None) };
-        let mut names: Vec<&String> = self.before.header.columns.iter().collect();
-        names.extend(
-            self.after.header.columns.iter().filter(|name| !self.before.header.columns.contains(name)),
-        );
-        names.sort();
-        let columns: Vec<ColumnDifference> = names
-            .into_iter()
-            .map(|name| ColumnDifference {
+    /// Compares two rows of one key column by column, by name, and goes on behind them.
+    fn pair(&mut self, before: &[Cell], after: &[Cell]) -> Result<Option<RowDifference>, RowsError> {
+        let columns = self.columns.iter().filter_map(|name| {
+            let (before, after) = (self.before.cell(before, name), self.after.cell(after, name));
+            (before != after).then(|| ColumnDifference {
                 name: name.clone(),
-                before: self.before.cell(&before, name).clone(),
-                after: self.after.cell(&after, name).clone(),
+                type_name: self.before.type_of(name).or_else(|| self.after.type_of(name)).unwrap_or_default(),
+                before: before.clone(),
+                after: after.clone(),
             })
-            .filter(|column| column.before != column.after)
-            .collect();
-        let key = self.before.key_of(&before);
+        });
+        let columns: Vec<ColumnDifference> = columns.collect();
+        let key = self.before.key_of(before);
+        self.before.advance()?;
+        self.after.advance()?;
         Ok((!columns.is_empty()).then_some(RowDifference { change: RowChange::Changed, key, columns }))
     }
 }
 
-/// One file, and the row at which it stands.
+/// One file, and the line at which it stands.
 struct Side {
     header: KeptHeader,
     places: BTreeMap<String, usize>,
-    row: Option<Vec<Cell>>,
+    line: Option<Vec<u8>>,
     lines: Option<(PathBuf, BufReader<File>)>,
 }
 
@@ -257,44 +279,48 @@ impl Side {
         reader.read_line(&mut line).map_err(|error| unreadable(&path, &error))?;
         let header: KeptHeader = serde_json::from_str(&line).map_err(|error| unreadable(&path, &error))?;
         let places = header.columns.iter().cloned().zip(0..).collect();
-        let mut side = Self { header, places, row: None, lines: Some((path, reader)) };
+        let mut side = Self { header, places, line: None, lines: Some((path, reader)) };
         side.advance()?;
         Ok(side)
     }
 
     /// A table that does not exist has no rows.
     fn empty() -> Self {
-        let header = KeptHeader { table: String::new(), columns: Vec::new(), key: Vec::new() };
-        Self { header, places: BTreeMap::new(), row: None, lines: None }
+        let header =
+            KeptHeader { table: String::new(), columns: Vec::new(), types: Vec::new(), key: Vec::new() };
+        Self { header, places: BTreeMap::new(), line: None, lines: None }
     }
 
     fn advance(&mut self) -> Result<(), RowsError> {
-        self.row = None;
         let Some((path, lines)) = &mut self.lines else { return Ok(()) };
-        let mut line = Vec::new();
+        let mut line = self.line.take().unwrap_or_default();
+        line.clear();
         let read = lines.read_until(b'\n', &mut line).map_err(|error| unreadable(path, &error))?;
-        if read == 0 {
-            return Ok(());
-        }
-        if line.pop() != Some(b'\n') {
+        if read > 0 && line.pop() != Some(b'\n') {
             return Err(unreadable(path, &"the last line is cut off"));
         }
-        let row: Vec<Cell> = line.split(|byte| *byte == b'\t').map(decode).collect();
-        if row.len() != self.header.columns.len() {
-            return Err(unreadable(path, &"a row has not as many fields as the table has columns"));
-        }
-        self.row = Some(row);
+        self.line = (read > 0).then_some(line);
         Ok(())
     }
 
-    fn take(&mut self) -> Result<Option<Vec<Cell>>, RowsError> {
-        let row = self.row.take();
-        self.advance()?;
-        Ok(row)
+    /// The row at which the side stands; none at its end.
+    fn row(&self) -> Result<Option<Vec<Cell>>, RowsError> {
+        let Some(line) = &self.line else { return Ok(None) };
+        let row: Vec<Cell> = line.split(|byte| *byte == b'\t').map(decode).collect();
+        match &self.lines {
+            Some((path, _)) if row.len() != self.header.columns.len() => {
+                Err(unreadable(path, &"a row has not as many fields as the table has columns"))
+            }
+            _ => Ok(Some(row)),
+        }
     }
 
     fn cell<'r>(&self, row: &'r [Cell], name: &str) -> &'r Cell {
         self.places.get(name).and_then(|at| row.get(*at)).unwrap_or(&Cell::Absent)
+    }
+
+    fn type_of(&self, name: &str) -> Option<String> {
+        self.places.get(name).and_then(|at| self.header.types.get(*at)).cloned()
     }
 
     fn key_of(&self, row: &[Cell]) -> Vec<(String, Cell)> {
@@ -302,16 +328,21 @@ impl Side {
         key.map(|column| (column.name.clone(), self.cell(row, &column.name).clone())).collect()
     }
 
-    /// A row that the other side does not have, with all its values.
-    fn alone(&mut self, change: RowChange) -> Result<RowDifference, RowsError> {
-        let row = self.take()?.unwrap_or_default();
+    /// A row that the other side does not have, with all its values; goes on behind it.
+    fn alone(&mut self, row: Option<Vec<Cell>>, change: RowChange) -> Result<RowDifference, RowsError> {
+        let row = row.unwrap_or_default();
         let key = self.key_of(&row);
         let cells = self.header.columns.iter().cloned().zip(row);
-        let columns = cells.map(|(name, cell)| match change {
-            RowChange::Extra => ColumnDifference { name, before: Cell::Absent, after: cell },
-            _ => ColumnDifference { name, before: cell, after: Cell::Absent },
+        let columns = cells.map(|(name, cell)| {
+            let type_name = self.type_of(&name).unwrap_or_default();
+            match change {
+                RowChange::Extra => ColumnDifference { name, type_name, before: Cell::Absent, after: cell },
+                _ => ColumnDifference { name, type_name, before: cell, after: Cell::Absent },
+            }
         });
-        Ok(RowDifference { change, key, columns: columns.collect() })
+        let columns = columns.collect();
+        self.advance()?;
+        Ok(RowDifference { change, key, columns })
     }
 }
 
@@ -372,6 +403,7 @@ mod tests {
         let header = KeptHeader {
             table: "public.t".to_owned(),
             columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+            types: columns.iter().map(|_| "text".to_owned()).collect(),
             key: key
                 .iter()
                 .map(|(name, integer)| KeyColumn { name: (*name).to_owned(), integer: *integer })
@@ -384,6 +416,10 @@ mod tests {
             text.push('\n');
         }
         std::fs::write(folder.join(file_name("public.t")), text).unwrap();
+    }
+
+    fn column(name: &str, before: Cell, after: Cell) -> ColumnDifference {
+        ColumnDifference { name: name.to_owned(), type_name: "text".to_owned(), before, after }
     }
 
     fn value(text: &str) -> Cell {
@@ -411,8 +447,7 @@ mod tests {
         let (counts, found) = compare(before.path(), after.path());
         assert_eq!(counts, RowCounts { changed: 1, missing: 1, extra: 1 });
         assert_eq!(found[0].key, [("id".to_owned(), value("2"))]);
-        let note = ColumnDifference { name: "note".to_owned(), before: Cell::Null, after: value("") };
-        assert_eq!(found[0].columns, [note]);
+        assert_eq!(found[0].columns, [column("note", Cell::Null, value(""))]);
         assert_eq!((found[1].change, &found[1].key[0].1), (RowChange::Missing, &value("9")));
         assert_eq!((found[2].change, &found[2].columns[1].after), (RowChange::Extra, &value("z")));
     }
@@ -426,10 +461,7 @@ mod tests {
         assert_eq!(counts, RowCounts { changed: 1, ..RowCounts::default() });
         assert_eq!(
             found[0].columns,
-            [
-                ColumnDifference { name: "extra".to_owned(), before: Cell::Absent, after: Cell::Null },
-                ColumnDifference { name: "note".to_owned(), before: value("a"), after: Cell::Absent },
-            ]
+            [column("extra", Cell::Absent, Cell::Null), column("note", value("a"), Cell::Absent),]
         );
     }
 

@@ -15,7 +15,7 @@ use super::timeline::{Point, Run, State, Timeline};
 use crate::journal::event::{Completed, Ending, Moment, Operation, RunKind};
 use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
-use crate::plan::model::{Action, Entry, Fault, Reference, Side, StateKind, Trigger};
+use crate::plan::model::{Action, Entry, Reference, Side, StateKind, Trigger};
 
 /// The verdict on what happened.
 pub fn judge(timeline: &Timeline) -> Verdict {
@@ -135,7 +135,7 @@ fn expectations(plan: &Plan, run: &Run, twin: Option<&State>) -> Vec<Finding> {
 fn judge_run(plan: &Plan, run: &Run, twin: Option<&State>) -> RunVerdict {
     let after = states::raw(plan, run, run.after());
     let effect = effect(plan, run);
-    let rollback = operation(run, Operation::Rollback, run.kind);
+    let rollback = operation(run, Operation::Rollback);
     let mut findings = stage::check(run);
     let mut class = None;
     match run.kind {
@@ -172,7 +172,7 @@ fn judge_run(plan: &Plan, run: &Run, twin: Option<&State>) -> RunVerdict {
         kind: run.kind,
         point: (run.kind == RunKind::Interrupted).then(|| point_verdict(plan, run)).flatten(),
         faults: fault_verdicts(plan, run),
-        change: operation(run, Operation::Change, run.kind),
+        change: operation(run, Operation::Change),
         effect,
         rollback,
         states: after,
@@ -193,7 +193,7 @@ fn effect(plan: &Plan, run: &Run) -> Option<bool> {
     known.then(|| facts.values().any(|fact| *fact == StateFact::Differs))
 }
 
-fn operation(run: &Run, which: Operation, kind: RunKind) -> OperationVerdict {
+fn operation(run: &Run, which: Operation) -> OperationVerdict {
     let nothing = OperationVerdict {
         result: OperationResult::NotInvoked,
         exit_code: None,
@@ -206,7 +206,6 @@ fn operation(run: &Run, which: Operation, kind: RunKind) -> OperationVerdict {
     let Some(end) = run.operations.get(&which) else {
         let began = run.began.contains_key(&which);
         let result = if began { OperationResult::Unknown } else { OperationResult::NotInvoked };
-        let _ = kind;
         return OperationVerdict { result, ..nothing };
     };
     let late = which == Operation::Rollback && run.late;
@@ -265,7 +264,7 @@ fn fault_verdicts(plan: &Plan, run: &Run) -> Vec<FaultVerdict> {
         Some(FaultVerdict {
             kind: planned.fault.word(),
             on: planned.fault.service().map(str::to_owned),
-            acted: seen.acted == Some(true) && (seen.in_time || planned.fault != Fault::Abort),
+            acted: seen.acted == Some(true) && seen.in_time,
             evidence: seen.evidence.clone(),
         })
     });

@@ -242,20 +242,20 @@ fn open_private(path: &Path) -> std::io::Result<std::io::BufWriter<std::fs::File
 impl Showing {
     fn row(&self, table: &str, mut row: RowDifference) -> RowDifference {
         for (name, value) in &mut row.key {
-            self.cell(table, name, value);
+            self.cell(table, name, "key", value);
         }
         for column in &mut row.columns {
-            self.cell(table, &column.name, &mut column.before);
-            self.cell(table, &column.name, &mut column.after);
+            self.cell(table, &column.name, &column.type_name, &mut column.before);
+            self.cell(table, &column.name, &column.type_name, &mut column.after);
         }
         row
     }
 
-    fn cell(&self, table: &str, column: &str, cell: &mut Cell) {
+    fn cell(&self, table: &str, column: &str, type_name: &str, cell: &mut Cell) {
         if let Cell::Value(value) = cell
             && (self.hide || self.is_masked(table, column))
         {
-            *value = hidden(value);
+            *value = hidden(type_name, value);
         }
     }
 
@@ -270,9 +270,9 @@ impl Showing {
 }
 
 /// What a value is shown as when it may not be seen: equal values look equal.
-fn hidden(value: &str) -> String {
+fn hidden(type_name: &str, value: &str) -> String {
     let digest = Sha256::digest(value.as_bytes());
-    format!("‹text, {} bytes, #{:02x}{:02x}›", value.len(), digest[0], digest[1])
+    format!("‹{type_name}, {} bytes, #{:02x}{:02x}›", value.len(), digest[0], digest[1])
 }
 
 struct Open(postgres::Session);
@@ -314,7 +314,7 @@ mod tests {
 
     fn shown(showing: &Showing, table: &str, column: &str) -> Cell {
         let mut cell = Cell::Value("gift wrap".to_owned());
-        showing.cell(table, column, &mut cell);
+        showing.cell(table, column, "text", &mut cell);
         cell
     }
 

@@ -13,5 +13,6 @@ mod postgres_schema;
 mod postgres_session;
 mod postgres_split;
 mod stage;
+mod steps;
 mod support;
 mod tidy;

@@ -209,6 +209,15 @@ async fn s13_partitions_children_views_and_large_objects_each_count_once() {
 }
 
 #[tokio::test]
+async fn s14_unlogged_tables_and_sequences_are_marked() {
+    let unlogged =
+        "CREATE UNLOGGED TABLE u (id serial, a int); INSERT INTO u VALUES (1, 1); CREATE TABLE t (a int);";
+    let found = differences(unlogged, "TRUNCATE u; INSERT INTO t VALUES (1)").await;
+    let marks: Vec<(&str, bool)> = found.tables.iter().map(|d| (d.table.as_str(), d.unlogged)).collect();
+    assert_eq!(marks, [("public.t", false), ("public.u", true)]);
+}
+
+#[tokio::test]
 async fn s13_odd_names_are_no_trouble() {
     check(
         "CREATE SCHEMA \"Odd; --\"; CREATE TABLE \"Odd; --\".\"t\"\"x\" (\"select\" int PRIMARY KEY, \"a'b\" text, \"$1\" numeric);

@@ -56,7 +56,10 @@ async fn s15_a_forgotten_session_with_its_transaction_and_locks_is_named() {
         ]
     );
     let found = compare_leftovers(&before, &after);
-    let transaction = found.iter().find(|d| d.leftover.kind == LeftoverKind::OpenTransaction).unwrap();
+    let transaction = found
+        .iter()
+        .find(|d| d.leftover.kind == LeftoverKind::OpenTransaction && d.leftover.name.contains("worker 7"));
+    let transaction = transaction.unwrap();
     assert!(transaction.seen[0].contains("idle in transaction since"), "{transaction:?}");
     forgotten.close().await;
     while !about("worker 7", &before, &look(&database).await).is_empty() {}

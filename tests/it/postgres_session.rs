@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backout::state::postgres::{Probed, Session, StoreError, probe, wait_sessions_gone};
+use backout::state::postgres::{Probed, Session, StoreError, probe, terminate_sessions, wait_sessions_gone};
 
 use crate::support::postgres::{Database, server, statement};
 
@@ -133,6 +133,27 @@ async fn s7_a_session_can_be_severed_in_the_middle_of_a_statement() {
 }
 
 #[tokio::test]
+async fn s6_a_statement_can_be_cancelled_and_a_session_ended_from_outside() {
+    let database = Database::new().await;
+    let mut session = database.session().await;
+    let (pid, severer) = (session.backend_pid(), session.severer());
+    let sleep = statement("SELECT pg_sleep(600)");
+    let cancel = async {
+        let busy = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND query ~ 'pg_sleep'");
+        let mut other = database.session().await;
+        while other.execute(&statement(&busy)).await.unwrap().rows[0][0].as_deref() != Some("1") {}
+        severer.cancel().await.unwrap();
+    };
+    let (slept, ()) = tokio::join!(session.execute(&sleep), cancel);
+    let error = slept.unwrap_err();
+    assert!(error.is_statement_timeout() && !error.connection_lost, "{error:?}");
+    assert_eq!(session.execute(&statement("SELECT 1")).await.unwrap().rows.len(), 1);
+    assert_eq!(terminate_sessions(&database.target, &[pid]).await.unwrap(), 1);
+    assert_eq!(wait_sessions_gone(&database.target, &[pid], Duration::from_secs(10)).await.unwrap(), []);
+    assert!(session.execute(&statement("SELECT 1")).await.unwrap_err().connection_lost);
+}
+
+#[tokio::test]
 async fn s5_a_session_that_stays_is_named_when_the_deadline_is_over() {
     let database = Database::new().await;
     let session = database.session().await;
@@ -145,11 +166,13 @@ async fn s5_a_session_that_stays_is_named_when_the_deadline_is_over() {
 #[tokio::test]
 async fn the_process_id_is_the_servers_without_a_statement() {
     let database = Database::new().await;
+    database.run(&format!("ALTER DATABASE {} SET log_statement = 'all'", database.target.database)).await;
     let mut session = database.session().await;
     let pid = session.backend_pid();
     assert!(!server().log_of(pid).iter().any(|line| line.contains("statement:")));
     let asked = session.execute(&statement("SELECT pg_backend_pid()")).await.unwrap();
     assert_eq!(asked.rows[0][0].as_deref(), Some(pid.to_string().as_str()));
+    assert!(server().log_of(pid).iter().any(|line| line.contains("statement: SELECT pg_backend_pid()")));
 }
 
 #[tokio::test]

@@ -15,13 +15,14 @@ fn as_psql_cuts(texts: &[String]) -> Vec<Vec<String>> {
     static RUN: AtomicU32 = AtomicU32::new(0);
     let run = RUN.fetch_add(1, Ordering::Relaxed);
     let client = |at: usize| format!("psql-{run}-{at}-");
-    // A quoted here-document leaves every character as it is.
+    // A quoted here-document leaves every character as it is (in bash; dash loses bytes at its near end).
     let one = |(at, text): (usize, &String)| {
-        let psql = format!("PGAPPNAME={} psql -X -q -U postgres -f - postgres > /dev/null 2>&1", client(at));
-        format!("{psql} <<'END OF TEXT'\n{text}\nEND OF TEXT\n")
+        let options = format!("PGOPTIONS='-c log_statement=all' PGAPPNAME={}", client(at));
+        let psql = format!("{options} psql -X -q -U postgres -f - postgres > /dev/null 2>&1");
+        format!("{psql} <<'@@@'\n{text}\n@@@\n")
     };
     server().shell(
-        &format!("cat > /tmp/texts{run}; sh /tmp/texts{run}; true"),
+        &format!("cat > /tmp/texts{run}; bash /tmp/texts{run}; true"),
         &texts.iter().enumerate().map(one).collect::<String>(),
     );
     let log = server().log();

@@ -22,8 +22,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("run", &["journal", "millis", "plan", "sql", "stage", "state"]),
     ("world", &["compose", "http", "journal", "plan", "progress", "run", "sql", "stage", "state"]),
     ("verdict", &["diagnostic", "journal", "millis", "outcome", "plan", "sql", "stage", "state"]),
-    ("report", &["diagnostic", "journal", "outcome", "plan", "scenario", "state", "verdict"]),
-    ("progress", &["journal", "millis", "plan", "report", "stage"]),
+    ("report", &["diagnostic", "journal", "outcome", "plan", "scenario", "state", "text", "verdict"]),
+    ("progress", &["journal", "plan", "text"]),
+    ("text", &[]),
 ];
 
 /// Libraries that only one room may import.

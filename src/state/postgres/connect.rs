@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Connection, NoTls};
 
 use super::error::{Notice, SqlError, StoreError, chain};
 
@@ -116,6 +116,15 @@ impl Link {
         }
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.last_words.clone().unwrap_or(plain)
+    }
+
+    /// Asks the server to cancel what the session with this token is doing.
+    pub(super) async fn cancel(target: &PostgresTarget, token: &CancelToken) -> Result<(), StoreError> {
+        let asked = async {
+            let stream = TcpStream::connect(target.host).await.map_err(|e| e.to_string())?;
+            token.cancel_query_raw(stream, NoTls).await.map_err(|e| chain(&e))
+        };
+        asked.await.map_err(|reason| target.refused(reason))
     }
 
     /// Ends the driver, and with it the socket, at once.

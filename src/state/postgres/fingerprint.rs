@@ -143,7 +143,12 @@ mod tests {
     use super::*;
 
     fn column(name: &str, builtin: Option<&str>) -> Column {
-        Column { name: name.to_owned(), quoted: format!("\"{name}\""), builtin: builtin.map(str::to_owned) }
+        Column {
+            name: name.to_owned(),
+            quoted: format!("\"{name}\""),
+            type_name: String::new(),
+            builtin: builtin.map(str::to_owned),
+        }
     }
 
     #[track_caller]

@@ -74,6 +74,7 @@ impl<'t> Plan<'t> {
         KeptHeader {
             table: self.table.name.clone(),
             columns: self.columns.iter().map(|column| column.name.clone()).collect(),
+            types: self.columns.iter().map(|column| column.type_name.clone()).collect(),
             key: key.collect(),
         }
     }

@@ -21,4 +21,4 @@ pub use error::{Notice, SqlError, StoreError};
 pub use leftovers::{OwnBackends, leftovers};
 pub use probe::{Probed, probe};
 pub use session::{Executed, Session, Severer};
-pub use settle::{Lingering, wait_sessions_gone};
+pub use settle::{Lingering, terminate_sessions, wait_sessions_gone};

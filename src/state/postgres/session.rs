@@ -6,7 +6,7 @@ use std::pin::pin;
 
 use futures_util::{SinkExt, StreamExt, TryStreamExt};
 use tokio::task::AbortHandle;
-use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::{CancelToken, SimpleQueryMessage};
 
 use super::connect::{Link, PostgresTarget};
 use super::error::{Notice, SqlError, StoreError};
@@ -46,21 +46,34 @@ impl Executed {
     }
 }
 
-/// Cuts the socket of a session, also while a statement of it is on its way.
-#[derive(Debug, Clone)]
-pub struct Severer(AbortHandle);
+/// Ends a session, or what it is doing, while a statement of it is on its way.
+#[derive(Clone)]
+pub struct Severer {
+    driver: AbortHandle,
+    token: CancelToken,
+    target: PostgresTarget,
+}
 
 impl Severer {
     /// Closes the socket: no Terminate, no further statement. What is being executed ends as a lost
-    /// connection.
+    /// connection; the server goes on with it until it notices.
     pub fn sever(&self) {
-        self.0.abort();
+        self.driver.abort();
+    }
+
+    /// Asks the server to cancel the statement being executed, which then fails; the session stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Connect`]: the request has a connection of its own.
+    pub async fn cancel(&self) -> Result<(), StoreError> {
+        Link::cancel(&self.target, &self.token).await
     }
 }
 
 /// A session with a PostgreSQL server.
 pub struct Session {
     link: Link,
+    target: PostgresTarget,
 }
 
 impl Session {
@@ -69,7 +82,7 @@ impl Session {
     /// # Errors
     /// [`StoreError::Connect`].
     pub async fn open(target: &PostgresTarget) -> Result<Self, StoreError> {
-        Ok(Self { link: Link::open(target).await? })
+        Ok(Self { link: Link::open(target).await?, target: target.clone() })
     }
 
     /// The server process that serves this session.
@@ -77,9 +90,10 @@ impl Session {
         self.link.pid
     }
 
-    /// A handle that cuts this session while [`Session::execute`] is under way.
+    /// A handle that ends this session or its statement while [`Session::execute`] is under way.
     pub fn severer(&self) -> Severer {
-        Severer(self.link.severer())
+        let (driver, token) = (self.link.severer(), self.link.client.cancel_token());
+        Severer { driver, token, target: self.target.clone() }
     }
 
     /// Sends exactly one statement, with its COPY data if it has any, and waits for the server's answer.

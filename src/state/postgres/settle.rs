@@ -41,6 +41,20 @@ pub async fn wait_sessions_gone(
     outcome
 }
 
+/// Ends server processes, as when an operation is given up; gives how many were there to be ended.
+///
+/// # Errors
+/// When the server cannot be asked, or the role may not end them.
+pub async fn terminate_sessions(target: &PostgresTarget, pids: &[i32]) -> Result<u64, StoreError> {
+    let link = Link::open(target).await?;
+    let query = "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))
+                 FROM pg_catalog.pg_stat_activity WHERE pid = ANY($1)";
+    let ended = link.client.query_one(query, &[&pids]).await;
+    let ended = ended.map_err(|error| StoreError::query("ending sessions", &error));
+    link.close().await;
+    Ok(ended?.get::<_, i64>(0).unsigned_abs())
+}
+
 async fn lingering(link: &Link, pids: &[i32]) -> Result<Vec<Lingering>, StoreError> {
     let query = "SELECT pid, concat_ws(' ', state, 'since', xact_start, wait_event_type, wait_event) \
                  FROM pg_catalog.pg_stat_activity WHERE pid = ANY($1) ORDER BY pid";

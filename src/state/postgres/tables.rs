@@ -26,6 +26,8 @@ pub(super) struct Column {
     pub(super) name: String,
     /// Its name as SQL writes it.
     pub(super) quoted: String,
+    /// Its type as SQL writes it.
+    pub(super) type_name: String,
     /// The name of its type, domains resolved, when it is one of the server's own.
     pub(super) builtin: Option<String>,
 }
@@ -59,5 +61,5 @@ fn table(row: &Row) -> Result<Table, tokio_postgres::Error> {
 /// A table may have no columns at all.
 fn column(row: &Row) -> Result<Option<Column>, tokio_postgres::Error> {
     let Some(name) = row.try_get::<_, Option<String>>(4)? else { return Ok(None) };
-    Ok(Some(Column { name, quoted: row.try_get(5)?, builtin: row.try_get(6)? }))
+    Ok(Some(Column { name, quoted: row.try_get(5)?, type_name: row.try_get(6)?, builtin: row.try_get(7)? }))
 }

@@ -19,7 +19,7 @@ SELECT format('%I.%I', n.nspname, c.relname), c.relpersistence = 'u',
   (SELECT array_agg(ka.attname::text ORDER BY o.at)
    FROM keys k, unnest(k.indkey) WITH ORDINALITY o (attnum, at), pg_attribute ka
    WHERE k.indrelid = c.oid AND o.at <= k.indnkeyatts AND ka.attrelid = c.oid AND ka.attnum = o.attnum),
-  a.attname::text, quote_ident(a.attname),
+  a.attname::text, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
   -- Under a collation for which different texts can be equal, their hashes are equal too.
   CASE WHEN NOT EXISTS (SELECT FROM pg_collation l WHERE NOT l.collisdeterministic
                         AND l.oid IN (a.attcollation, d.typcollation)) THEN t.typname::text END

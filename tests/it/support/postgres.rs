@@ -24,7 +24,6 @@ const SETTINGS: &[&str] = &[
     "max_connections=200",
     "max_prepared_transactions=20",
     "wal_level=logical",
-    "log_statement=all",
     "log_line_prefix=[%p %a] ",
 ];
 const WATCH: &str = "entrypoint postgres \"$@\" & server=$!; cat > /dev/null; kill -QUIT $server; wait";
@@ -164,7 +163,12 @@ impl Server {
     /// The log up to now: a statement sent now is waited for, for the engine hears of it later.
     fn whole_log(&self) -> String {
         let now = format!("until here {}", started());
-        self.shell(&format!("psql -X -q -U postgres -c \"SELECT '{now}'\" postgres"), "");
+        self.shell(
+            &format!(
+                "PGOPTIONS='-c log_statement=all' psql -X -q -U postgres -c \"SELECT '{now}'\" postgres"
+            ),
+            "",
+        );
         let read = wait_for("the log to reach us", || {
             let output = docker(&["logs", &self.name]).ok()?;
             let log = String::from_utf8_lossy(&output.stderr).into_owned();

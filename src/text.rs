@@ -1,4 +1,4 @@
-//! What a program under test printed, made fit to be shown: the one function every report uses.
+//! Text made fit to be shown: what a program under test printed, and numbers and times for people.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -32,7 +32,7 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// A number with its digits in groups of three.
-pub(super) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (position, digit) in digits.chars().enumerate() {
@@ -45,13 +45,13 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// A count with its noun: `1 table`, `2 tables`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
+pub fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count as u64))
 }
 
 /// A time of so many milliseconds, as a person says it.
-pub(super) fn time(ms: u64) -> String {
+pub fn time(ms: u64) -> String {
     match ms {
         0..1000 => format!("{ms} ms"),
         1000..100_000 if ms.is_multiple_of(1000) => format!("{} s", ms / 1000),
