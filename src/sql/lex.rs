@@ -226,11 +226,19 @@ impl<'a> Lexer<'a> {
         (rest[length] == b'$' && well_formed).then(|| &self.text[self.at..self.at + length + 2])
     }
 
-    /// Digits with what sticks to them: the server reads `1.5e3`, and `1E` before a quote, as one token.
+    /// Digits with what sticks to them: the server reads `1.5e3`, `1E` before a quote, and `1E-` before
+    /// another dash (which then begins no comment) as one token.
     fn number(&mut self) {
         self.skip_while(|byte| byte.is_ascii_digit());
         if self.peek(0) == Some(b'.') && self.peek(1) != Some(b'.') {
             self.at += 1;
+            self.skip_while(|byte| byte.is_ascii_digit());
+        }
+        if let (Some(b'e' | b'E'), Some(b'+' | b'-')) = (self.peek(0), self.peek(1)) {
+            self.at += 2;
+            if !self.peek(0).is_some_and(|byte| byte.is_ascii_digit()) {
+                return;
+            }
             self.skip_while(|byte| byte.is_ascii_digit());
         }
         if self.peek(0).is_some_and(is_identifier_start) {
@@ -280,6 +288,23 @@ mod tests {
         check(r"1.e'\'", &[(Kind::Number, "1.e"), (Kind::Quoted, r"'\'")]);
         check(r"t.e'\''", &[(Kind::Word, "t"), (Kind::Symbol(b'.'), "."), (Kind::Quoted, r"e'\''")]);
         check(r#"U&"a""b" u&'\'"#, &[(Kind::Quoted, r#"U&"a""b""#), (Kind::Quoted, r"u&'\'")]);
+    }
+
+    #[test]
+    fn the_sign_of_an_exponent_begins_no_comment() {
+        check("1E--;", &[(Kind::Number, "1E-"), (Kind::Symbol(b'-'), "-"), (Kind::Symbol(b';'), ";")]);
+        check("1E--2--;", &[(Kind::Number, "1E-"), (Kind::Symbol(b'-'), "-"), (Kind::Number, "2")]);
+        check("1.5e-3x--;", &[(Kind::Number, "1.5e-3x")]);
+        check(
+            "1..2 1x--;",
+            &[
+                (Kind::Number, "1"),
+                (Kind::Symbol(b'.'), "."),
+                (Kind::Symbol(b'.'), "."),
+                (Kind::Number, "2"),
+                (Kind::Number, "1x"),
+            ],
+        );
     }
 
     #[test]
