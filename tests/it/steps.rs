@@ -45,7 +45,12 @@ fn a_host_step_needs_the_command_line_too() {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/every-step");
     assert!(Command::new("cp").arg("-a").arg(from).arg(&folder).status().unwrap().success());
     std::fs::write(folder.join("files.tar"), "").unwrap();
-    let output = crate::support::backout::backout(&["run", folder.to_str().unwrap()]);
+    let output = crate::support::backout::backout(&[
+        "run",
+        "--root",
+        copy.path().to_str().unwrap(),
+        folder.to_str().unwrap(),
+    ]);
     assert_eq!(output.code, 3);
     assert!(output.stderr.contains("nobody has allowed it"), "{}", output.stderr);
     assert!(output.stderr.contains("--allow-host"), "{}", output.stderr);
