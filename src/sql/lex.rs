@@ -203,7 +203,8 @@ impl<'a> Lexer<'a> {
     fn dollar(&mut self) -> Result<Kind, SplitError> {
         if self.peek(1).is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
-            self.number();
+            self.skip_while(|byte| byte.is_ascii_digit());
+            self.junk();
             return Ok(Kind::Number);
         }
         let Some(tag) = self.dollar_tag() else {
@@ -241,6 +242,11 @@ impl<'a> Lexer<'a> {
             }
             self.skip_while(|byte| byte.is_ascii_digit());
         }
+        self.junk();
+    }
+
+    /// Letters right behind a number, which the server reads with it and refuses.
+    fn junk(&mut self) {
         if self.peek(0).is_some_and(is_identifier_start) {
             self.skip_while(is_identifier_part);
         }
@@ -295,6 +301,7 @@ mod tests {
         check("1E--;", &[(Kind::Number, "1E-"), (Kind::Symbol(b'-'), "-"), (Kind::Symbol(b';'), ";")]);
         check("1E--2--;", &[(Kind::Number, "1E-"), (Kind::Symbol(b'-'), "-"), (Kind::Number, "2")]);
         check("1.5e-3x--;", &[(Kind::Number, "1.5e-3x")]);
+        check("$1E--;", &[(Kind::Number, "$1E")]);
         check(
             "1..2 1x--;",
             &[

@@ -6,7 +6,7 @@ use backout::sql::{fingerprint, split};
 use backout::state::compare::compare;
 use backout::state::postgres::{CaptureOptions, capture};
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use crate::support::postgres::{Database, LogEntry, server};
 
@@ -89,7 +89,6 @@ fn fragment() -> impl Strategy<Value = String> {
         "CASE",
         "END",
         "create",
-        "function",
         "begin",
         "1",
         "E",
@@ -107,16 +106,18 @@ fn fragment() -> impl Strategy<Value = String> {
 
 #[test]
 fn s8_random_texts_are_cut_where_psql_cuts_them() {
-    let config = ProptestConfig { cases: 2, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: 5, failure_persistence: None, ..ProptestConfig::default() };
     let glue = prop::sample::select(vec!["", " "]);
     let text = prop::collection::vec((fragment(), glue), 1..40)
         .prop_map(|parts| parts.iter().map(|(part, glue)| format!("{part}{glue}")).collect::<String>())
         // What is never closed is told apart elsewhere.
         .prop_filter("is closed", |text| split(text).is_ok());
-    let tried = TestRunner::new(config).run(&prop::collection::vec(text, 60), |texts| {
-        for (text, theirs) in texts.iter().zip(as_psql_cuts(&texts)) {
-            prop_assert_eq!(as_we_cut(text), theirs, "{}", text);
-        }
+    // The same texts every time: psql is the authority, and its versions differ in what no server accepts.
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let tried = TestRunner::new_with_rng(config, random).run(&prop::collection::vec(text, 100), |texts| {
+        // One run of psql for all: a newline ends what a comment would swallow.
+        let all = texts.join("\n;\n");
+        prop_assert_eq!(as_we_cut(&all), as_psql_cuts(&[all]).remove(0));
         Ok(())
     });
     tried.unwrap();
