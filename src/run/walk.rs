@@ -227,7 +227,11 @@ impl Walk<'_> {
             fact::within(self.ground, &healthy, None, left).await;
             let mut sessions = self.ground.opened_so_far();
             let known = known.get(name).map_or(&[][..], |known| known);
-            sessions.extend(store.busy(known).await.unwrap_or_default());
+            match store.busy(known).await {
+                Ok(busy) => sessions.extend(busy),
+                // Who cannot be asked is not known to be gone.
+                Err(error) => lingering.push(format!("{name}: {error}")),
+            }
             let left = deadline.saturating_duration_since(Instant::now());
             if let Err(still) = store.gone(&sessions, left).await {
                 lingering.extend(still.into_iter().map(|session| format!("{name}: {session}")));
