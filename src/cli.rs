@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::gateway::control::{Protocol, Route};
 use crate::scenario::Timespan;
 
 /// Rollback drills for staging: break a change half-way, roll it back, and judge from evidence
@@ -21,6 +22,10 @@ pub struct Cli {
 pub enum Command {
     /// Run drills, scenarios, or all scenarios below a folder
     Run(Run),
+    /// Try every point at which a change and its rollback can break
+    Sweep(Sweep),
+    /// List the points that a change and its rollback really have
+    Points(Points),
     /// Validate files without touching anything
     Check(Inputs),
     /// Show what would run: images, steps, points, faults, expectations
@@ -41,6 +46,15 @@ pub enum Command {
     Demo(Demo),
     /// Print shell completions
     Completions(Completions),
+    /// Stand between an operation and what it calls (what a gateway's container runs)
+    #[command(hide = true)]
+    Gateway(Gateway),
+    /// Make folders equal to others (what keeps volumes and puts them back)
+    #[command(hide = true)]
+    Copy(Copy),
+    /// Print the files of a folder with what they hold (what the reader of a volume runs)
+    #[command(hide = true)]
+    Files(Folder),
 }
 
 /// Files and how they are read.
@@ -74,6 +88,34 @@ pub struct Run {
     pub no_control: bool,
 }
 
+/// `sweep`.
+#[derive(Debug, Args)]
+pub struct Sweep {
+    /// What to run.
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// How to run it.
+    #[command(flatten)]
+    pub how: How,
+    /// Try also points that cannot lead to another state than one that is tried
+    #[arg(long)]
+    pub exhaustive: bool,
+    /// Go on with a sweep that was stopped: what it has tried is not tried again
+    #[arg(long, value_name = "RUN", conflicts_with = "report_dir")]
+    pub resume: Option<PathBuf>,
+}
+
+/// `points`.
+#[derive(Debug, Args)]
+pub struct Points {
+    /// What to record.
+    #[command(flatten)]
+    pub inputs: Inputs,
+    /// How to run it.
+    #[command(flatten)]
+    pub how: How,
+}
+
 /// How a drill is run.
 #[derive(Debug, Clone, Args)]
 pub struct How {
@@ -86,6 +128,9 @@ pub struct How {
     /// How long the whole drill may take
     #[arg(long, value_name = "TIME")]
     pub timeout: Option<Timespan>,
+    /// How many stages of a sweep run at once (default: by cores and memory)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub lanes: Option<u32>,
     /// Whether row values are shown (default: hidden when CI is set)
     #[arg(long, value_enum)]
     pub values: Option<Values>,
@@ -215,4 +260,39 @@ mod tests {
         assert_eq!(inputs.set, [("A".to_owned(), "b=c".to_owned())]);
         assert!(Cli::try_parse_from(["backout", "check", "x", "--set", "A"]).is_err());
     }
+}
+
+/// `files`.
+#[derive(Debug, Args)]
+pub struct Folder {
+    /// The folder
+    #[arg(value_name = "DIR")]
+    pub path: PathBuf,
+}
+
+/// `gateway`.
+#[derive(Debug, Args)]
+pub struct Gateway {
+    /// What to listen for: SERVICE:PORT:PROTOCOL
+    #[arg(value_name = "ROUTE", required = true, value_parser = route)]
+    pub routes: Vec<Route>,
+}
+
+/// `copy`.
+#[derive(Debug, Args)]
+pub struct Copy {
+    /// A folder, and the one that is made equal to it; any number of pairs
+    #[arg(value_name = "FROM TO", required = true, num_args = 2..)]
+    pub folders: Vec<PathBuf>,
+}
+
+fn route(text: &str) -> Result<Route, String> {
+    let wrong = || format!("`{text}` is not SERVICE:PORT:PROTOCOL");
+    let (rest, protocol) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let (service, port) = rest.rsplit_once(':').ok_or_else(wrong)?;
+    Ok(Route {
+        service: service.to_owned(),
+        port: port.parse().map_err(|_| wrong())?,
+        protocol: Protocol::named(protocol).ok_or_else(wrong)?,
+    })
 }

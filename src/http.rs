@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::{Client, Method, redirect};
+use async_trait::async_trait;
+use reqwest::{Client, Method, RequestBuilder, redirect};
 
 use crate::plan::model::HttpCall;
-use crate::run::Answer;
+use crate::run::{Answer, CallFailure, Caller};
 
 /// How much of an answer's body is kept, in bytes.
 const BODY: usize = 64 << 10;
@@ -16,10 +17,108 @@ const BODY: usize = 64 << 10;
 /// # Errors
 /// When there is no complete answer within the limit; the cause in words.
 pub async fn call(address: SocketAddr, call: &HttpCall, limit: Duration) -> Result<Answer, String> {
-    let client = Client::builder().no_proxy().redirect(redirect::Policy::none()).pool_max_idle_per_host(0);
-    let client = client.timeout(limit).build().map_err(|error| words(&error))?;
-    let method = Method::from_bytes(call.method.as_bytes()).map_err(|error| error.to_string())?;
-    let mut request = client.request(method, format!("http://{address}{}", call.path));
+    let client = client(0).map_err(|error| words(&error))?;
+    let answered = send(&client, address, call, limit, BODY).await;
+    answered.map(|(answer, _)| answer).map_err(|error| words(&error))
+}
+
+/// Calls a service for the whole of its answer's body, which may have so many bytes.
+///
+/// # Errors
+/// As [`call`]; and when the body is larger.
+pub async fn fetch(
+    address: SocketAddr,
+    call: &HttpCall,
+    limit: Duration,
+    most: usize,
+) -> Result<Answer, String> {
+    fetch_as(None, address, call, limit, most).await
+}
+
+/// The same as a user with a password.
+///
+/// # Errors
+/// As [`fetch`].
+pub async fn fetch_as(
+    login: Option<Login<'_>>,
+    address: SocketAddr,
+    call: &HttpCall,
+    limit: Duration,
+    most: usize,
+) -> Result<Answer, String> {
+    let client = client(0).map_err(|error| words(&error))?;
+    let request = request(&client, address, call, limit);
+    let request = login.into_iter().fold(request, |request, login| login.on(request));
+    match answer(request, most).await.map_err(|error| words(&error))? {
+        (answer, true) => Ok(answer),
+        (_, false) => Err(format!("the answer is larger than {most} bytes")),
+    }
+}
+
+/// Who calls.
+#[derive(Clone, Copy)]
+pub struct Login<'l> {
+    /// The user.
+    pub user: &'l str,
+    /// The password.
+    pub password: Option<&'l str>,
+}
+
+impl Login<'_> {
+    fn on(self, request: RequestBuilder) -> RequestBuilder {
+        request.basic_auth(self.user, self.password)
+    }
+}
+
+/// Calls over connections that are kept and used again.
+pub struct Kept(Client);
+
+impl Kept {
+    /// None is open yet.
+    ///
+    /// # Errors
+    /// When the client cannot be made; the cause in words.
+    pub fn new() -> Result<Self, String> {
+        client(usize::MAX).map(Self).map_err(|error| words(&error))
+    }
+}
+
+#[async_trait]
+impl Caller for Kept {
+    async fn call(
+        &self,
+        address: SocketAddr,
+        call: &HttpCall,
+        limit: Duration,
+    ) -> Result<Answer, CallFailure> {
+        let answered = send(&self.0, address, call, limit, BODY).await.map(|(answer, _)| answer);
+        answered.map_err(|error| match error.is_connect() {
+            true => CallFailure::NotSent(words(&error)),
+            false => CallFailure::Lost(words(&error)),
+        })
+    }
+}
+
+fn client(idle: usize) -> reqwest::Result<Client> {
+    let client = Client::builder().no_proxy().redirect(redirect::Policy::none());
+    client.retry(reqwest::retry::never()).pool_max_idle_per_host(idle).build()
+}
+
+/// The answer, and whether its body is whole.
+async fn send(
+    client: &Client,
+    address: SocketAddr,
+    call: &HttpCall,
+    limit: Duration,
+    most: usize,
+) -> reqwest::Result<(Answer, bool)> {
+    answer(request(client, address, call, limit), most).await
+}
+
+fn request(client: &Client, address: SocketAddr, call: &HttpCall, limit: Duration) -> RequestBuilder {
+    let method = Method::from_bytes(call.method.as_bytes()).unwrap_or(Method::GET);
+    let request = client.request(method, format!("http://{address}{}", call.path));
+    let mut request = request.timeout(limit);
     // The service hears the name by which Compose knows it.
     request = request.header("host", format!("{}:{}", call.service, call.port));
     for (name, value) in &call.headers {
@@ -28,14 +127,20 @@ pub async fn call(address: SocketAddr, call: &HttpCall, limit: Duration) -> Resu
     if let Some(body) = &call.body {
         request = request.body(body.clone());
     }
-    let mut response = request.send().await.map_err(|error| words(&error))?;
+    request
+}
+
+/// The answer to a request, and whether its body is whole.
+async fn answer(request: RequestBuilder, most: usize) -> reqwest::Result<(Answer, bool)> {
+    let mut response = request.send().await?;
     let status = response.status().as_u16();
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| words(&error))? {
-        let room = BODY.saturating_sub(body.len());
+    let (mut body, mut is_whole) = (Vec::new(), true);
+    while let Some(chunk) = response.chunk().await? {
+        let room = most.saturating_sub(body.len());
+        is_whole &= chunk.len() <= room;
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
-    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+    Ok((Answer { status, body: String::from_utf8_lossy(&body).into_owned() }, is_whole))
 }
 
 /// The innermost cause says what happened; the outer layers only that something did.
@@ -106,6 +211,16 @@ mod tests {
         assert!(error.contains("Connection refused"), "{error}");
         let (address, _heard) = serve("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf").await;
         assert!(call(address, &get("/"), Duration::from_secs(5)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_wanted_whole_is_never_cut() {
+        let of = |most| async move {
+            let (address, _heard) = serve("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await;
+            fetch(address, &get("/"), Duration::from_secs(5), most).await.map(|answer| answer.body)
+        };
+        assert_eq!(of(5).await, Ok("hello".to_owned()));
+        assert_eq!(of(4).await, Err("the answer is larger than 4 bytes".to_owned()));
     }
 
     #[tokio::test]

@@ -66,6 +66,8 @@ pub enum Check {
     Http,
     /// An SQL expectation.
     Sql,
+    /// An expectation on keys of several stores.
+    Across,
     /// A command's expectation.
     Exec,
     /// An expectation on a service's output.
@@ -78,11 +80,23 @@ pub enum Check {
     Exceptions,
     /// Does a touched table hold rows?
     Coverage,
+    /// Were the change's conversations seen by its gateways?
+    Gateway,
+    /// Can the change be made again after a rollback, and does it end where it ended the first time?
+    Again,
+    /// Did it hold all the time?
+    Always,
+    /// Were the promises kept that clients were given?
+    Promises,
+    /// Is the service well again, in the eyes of its clients?
+    Service,
+    /// Do old and new code live with each other's schema?
+    Compatibility,
 }
 
 impl Check {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 27] = [
         Self::Stage,
         Self::Change,
         Self::Point,
@@ -97,12 +111,19 @@ impl Check {
         Self::Leftovers,
         Self::Http,
         Self::Sql,
+        Self::Across,
         Self::Exec,
         Self::Log,
         Self::Vacuous,
         Self::Unsound,
         Self::Exceptions,
         Self::Coverage,
+        Self::Gateway,
+        Self::Again,
+        Self::Always,
+        Self::Promises,
+        Self::Service,
+        Self::Compatibility,
     ];
 
     /// The word in YAML, JSON and reports.
@@ -122,12 +143,19 @@ impl Check {
             Self::Leftovers => "leftovers",
             Self::Http => "http",
             Self::Sql => "sql",
+            Self::Across => "across",
             Self::Exec => "exec",
             Self::Log => "log",
             Self::Vacuous => "vacuous",
             Self::Unsound => "unsound",
             Self::Exceptions => "exceptions",
             Self::Coverage => "coverage",
+            Self::Gateway => "gateway",
+            Self::Again => "again",
+            Self::Always => "always",
+            Self::Promises => "promises",
+            Self::Service => "service",
+            Self::Compatibility => "compatibility",
         }
     }
 }

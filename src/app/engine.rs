@@ -76,7 +76,8 @@ pub(super) async fn has_room(engine: &Engine, subnets: Subnet, plan: &DrillPlan)
     let trouble = |error: StageError| AppError::Trouble(error.to_string());
     let capacity = docker::capacity(engine, subnets).await.map_err(trouble)?;
     for entry in &plan.scenarios {
-        capacity.allow(Need::of(&entry.plan.project)).map_err(trouble)?;
+        let lanes = if entry.sweep.is_some() { plan.lanes as usize } else { 1 };
+        capacity.allow(Need::of(&entry.plan.project).times(lanes)).map_err(trouble)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use super::{AppError, Surroundings};
 use crate::cli::Inputs;
 use crate::diagnostic;
 use crate::files::RootedFiles;
+use crate::plan::model::Sweep;
 use crate::plan::{self, Input, Options, PlannedDrill};
 
 /// What a drill is planned with besides its files.
@@ -15,6 +16,8 @@ pub(super) struct How {
     pub(super) control: bool,
     pub(super) hide_values: bool,
     pub(super) timeout_ms: Option<u64>,
+    pub(super) sweep: Option<Sweep>,
+    pub(super) lanes: Option<u32>,
 }
 
 /// Reads and plans everything that the command line names.
@@ -24,15 +27,31 @@ pub(super) fn plan(inputs: &Inputs, how: How, around: &Surroundings) -> Result<P
         .map_err(|problem| AppError::Invalid(diagnostic::render(&[problem.alone(&root)])))?;
     let variables = variables(inputs, around);
     let arguments: Vec<PathBuf> = inputs.paths.iter().map(|path| around.current.join(path)).collect();
-    let input = Input { files: &files, variables: &variables, allow_host: inputs.allow_host };
+    let input = Input { files: &files, variables: &variables, allow_host: inputs.allow_host, records: false };
     let options = Options {
         arguments: &arguments,
         input,
         control: how.control,
         hide_values: how.hide_values,
         timeout_ms: how.timeout_ms,
+        sweep: how.sweep,
+        lanes: how.lanes,
+        usual_lanes: usual_lanes(),
     };
     plan::drill(&options).map_err(|mistakes| AppError::Invalid(diagnostic::render(&mistakes)))
+}
+
+/// A lane wants a core for what is under test and for its databases, and a gigabyte.
+fn usual_lanes() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let memory = std::fs::read_to_string("/proc/meminfo").ok().and_then(|memory| available_mib(&memory));
+    let by_memory = memory.map_or(1, |mib| mib / 1024);
+    u32::try_from(cores.min(by_memory)).unwrap_or(1).clamp(1, 8)
+}
+
+fn available_mib(memory: &str) -> Option<usize> {
+    let line = memory.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<usize>().ok().map(|kib| kib / 1024)
 }
 
 fn variables(inputs: &Inputs, around: &Surroundings) -> BTreeMap<String, String> {

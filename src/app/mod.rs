@@ -1,11 +1,14 @@
 //! The composition root: the only module that sees everything. One short function per subcommand.
 
 mod clean;
+mod copy;
 mod engine;
 mod files;
+mod gateway;
 mod init;
 mod judge;
 mod plan;
+mod points;
 mod run;
 mod starter;
 
@@ -104,6 +107,8 @@ impl From<NoEngine> for AppError {
 pub fn main(cli: Cli, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
     match cli.command {
         Command::Run(run) => block_on(run::run(&run, around, out)),
+        Command::Sweep(sweep) => block_on(run::sweep(&sweep, around, out)),
+        Command::Points(points) => block_on(points::points(&points, around, out)),
         Command::Demo(demo) => block_on(run::demo(&demo, around, out)),
         Command::Clean(clean) => block_on(clean::clean(&clean, around, out)),
         Command::Check(inputs) => plan::check(&inputs, around, out),
@@ -113,6 +118,13 @@ pub fn main(cli: Cli, around: &Surroundings, out: &mut dyn Write) -> Result<u8, 
         Command::List(list) => plan::list(&list, around, out),
         Command::Schema(schema) => say(out, &schema_text(schema.format)),
         Command::Init(init) => init::init(&init, around, out),
+        Command::Copy(pairs) => copy::copy(&pairs),
+        Command::Gateway(gateway) => gateway::gateway(gateway),
+        Command::Files(folder) => {
+            let printed = crate::state::files::print(&folder.path, out);
+            printed.map_err(|error| AppError::Trouble(format!("could not print: {error}")))?;
+            Ok(exit::MET)
+        }
         Command::Completions(completions) => {
             clap_complete::generate(completions.shell, &mut Cli::command(), "backout", out);
             Ok(exit::MET)

@@ -6,9 +6,10 @@ use std::io::Write;
 use super::files::{self, How};
 use super::{AppError, Surroundings, say};
 use crate::cli::{Inputs, List};
+use crate::gateway::control;
 use crate::plan::model::{Entry, Failure, Fault, Plan, Reference, StateKind, Step, Trigger, When};
 
-const PLAIN: How = How { control: true, hide_values: false, timeout_ms: None };
+const PLAIN: How = How { control: true, hide_values: false, timeout_ms: None, sweep: None, lanes: None };
 
 pub(super) fn check(inputs: &Inputs, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
     let drill = files::plan(inputs, PLAIN, around)?.plan;
@@ -58,6 +59,9 @@ fn scenario(entry: &Entry) -> String {
     for database in plan.databases.values() {
         line("observes", format!("{} of {} as {}", database.database, database.service, database.user));
     }
+    for (name, store) in &plan.stores {
+        line("observes", format!("{name}: {}", store.words()));
+    }
     steps(&mut line, "seed", &plan.seed);
     steps(&mut line, "change", &plan.change);
     if let Some(failure) = &plan.failure {
@@ -102,6 +106,10 @@ fn point(failure: &Failure, plan: &Plan) -> String {
             let text = statement(plan, step, *number).unwrap_or_default();
             format!("held {} statement {number} of step {step}: {text}", side(which))
         }
+        Trigger::Wire { mark, words } => {
+            let side = if mark.side == control::Side::Before { "before" } else { "after" };
+            format!("held {side} {words} of step {step} on {}", mark.service)
+        }
         Trigger::Log { service, pattern } => {
             let of = service.clone().unwrap_or_else(|| format!("step {step}"));
             format!("when {of} prints /{pattern}/")
@@ -139,6 +147,7 @@ fn when(when: &When) -> &'static str {
 fn reference(reference: &Reference, exceptions: usize) -> String {
     let words = match reference {
         Reference::Before => "as before".to_owned(),
+        Reference::BeforePlusAcknowledged => "as before, plus what clients were promised".to_owned(),
         Reference::Exact => "exactly as before".to_owned(),
         Reference::After(steps) => format!("as after {} reference steps", steps.len()),
         Reference::Any(because) => format!("not judged: {because}"),

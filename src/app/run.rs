@@ -11,16 +11,19 @@ use super::files::{self, How};
 use super::judge::{RUNS, tell, write_reports};
 use super::starter::RECIPE;
 use super::{AppError, Surroundings, say};
-use crate::cli::{self, Demo, Inputs, Run, Values};
+use crate::cli::{self, Demo, Inputs, Run, Sweep, Values};
 use crate::journal::event::FORMAT;
-use crate::journal::{self, Event, Redactor, Writer};
-use crate::plan::PlannedDrill;
+use crate::journal::{self, Event, JournalError, Record, Redactor, Writer};
+use crate::outcome::Outcome;
+use crate::plan::{self, PlannedDrill};
 use crate::progress::Progress;
-use crate::run::{self, Ended, Scribe};
+use crate::run::{self, Doubts, Ended, Scribe};
 use crate::stage::docker::{self, Engine};
 use crate::verdict::{self, Timeline};
 use crate::world::{RealWorld, Settings};
 
+/// Name and version in the journal.
+const TOOL: &str = concat!("backout ", env!("CARGO_PKG_VERSION"));
 /// The drill of `demo`, from the top of the repository.
 const DEMO: &str = "drills/demo.yaml";
 
@@ -28,6 +31,24 @@ pub(super) async fn run(run: &Run, around: &Surroundings, out: &mut dyn Write) -
     let drill = files::plan(&run.inputs, how(&run.how, !run.no_control, around), around)?;
     let engine = super::engine::find(around).await?;
     walk(drill, engine, &run.how, around, out).await
+}
+
+pub(super) async fn sweep(sweep: &Sweep, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
+    let widely = plan::model::Sweep { exhaustive: sweep.exhaustive };
+    let how = How { sweep: Some(widely), ..how(&sweep.how, true, around) };
+    let drill = files::plan(&sweep.inputs, how, around)?;
+    let lanes = drill.plan.lanes;
+    let engine = super::engine::find(around).await?;
+    say(
+        out,
+        &format!("{lanes} lane{} (`--lanes` sets another number)\n", if lanes == 1 { "" } else { "s" }),
+    )?;
+    let book = match &sweep.resume {
+        Some(run) => Book::Old(around.current.join(run)),
+        None => Book::New,
+    };
+    let happened = happen(drill, engine, &sweep.how, around, book).await?;
+    conclude(happened, around, out)
 }
 
 pub(super) async fn demo(demo: &Demo, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
@@ -56,11 +77,11 @@ pub(super) async fn demo(demo: &Demo, around: &Surroundings, out: &mut dyn Write
     Ok(code)
 }
 
-fn how(how: &cli::How, control: bool, around: &Surroundings) -> How {
+pub(super) fn how(how: &cli::How, control: bool, around: &Surroundings) -> How {
     let in_ci = around.environment.get("CI").is_some_and(|ci| !ci.is_empty() && ci != "false");
     let hide_values = how.values.map_or(in_ci, |values| values == Values::Hidden);
     let timeout_ms = how.timeout.map(|span| crate::millis::of(span.0));
-    How { control, hide_values, timeout_ms }
+    How { control, hide_values, timeout_ms, sweep: None, lanes: how.lanes }
 }
 
 async fn walk(
@@ -70,21 +91,59 @@ async fn walk(
     around: &Surroundings,
     out: &mut dyn Write,
 ) -> Result<u8, AppError> {
+    let happened = happen(drill, engine, how, around, Book::New).await?;
+    conclude(happened, around, out)
+}
+
+/// Judges what happened, writes the reports and prints the scorecard.
+fn conclude(happened: Happened, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
+    let Happened { timeline, folder, ended } = happened;
+    let verdict = verdict::judge(&timeline);
+    let written = write_reports(&verdict, &folder, around);
+    let code = tell(&verdict, &folder, around, out)?;
+    ended?;
+    written?;
+    Ok(code)
+}
+
+/// What happened in a drill.
+pub(super) struct Happened {
+    pub(super) timeline: Timeline,
+    /// Where its journal is.
+    pub(super) folder: PathBuf,
+    /// An error where the journal could not be written to its end.
+    pub(super) ended: Result<Ended, JournalError>,
+}
+
+/// What a drill is written into.
+pub(super) enum Book {
+    /// A new journal.
+    New,
+    /// A new journal, and only what is needed to list points is done.
+    Survey,
+    /// The journal of a drill that was stopped, in this folder.
+    Old(PathBuf),
+}
+
+/// Runs a drill.
+pub(super) async fn happen(
+    drill: PlannedDrill,
+    engine: Engine,
+    how: &cli::How,
+    around: &Surroundings,
+    book: Book,
+) -> Result<Happened, AppError> {
     let owner = super::clean::owner()?;
     super::clean::dead(&engine, &owner).await?;
     let (subnets, cache_bytes) = (super::engine::subnets(how)?, super::engine::bytes(&how.cache_size)?);
     super::engine::has_room(&engine, subnets, &drill.plan).await?;
-    let folder = report_folder(how.report_dir.as_deref(), &around.current)?;
     let progress = Progress::new(around.stderr_is_terminal);
-    let redactor = Redactor::new(&drill.secrets);
-    let writer = Arc::new(Writer::create(&folder.join(journal::FILE), redactor, progress.listener())?);
+    let survey = matches!(book, Book::Survey);
+    let Opened { folder, writer, earlier } = match book {
+        Book::New | Book::Survey => begin(&drill, how, around, &owner, &progress)?,
+        Book::Old(folder) => resume(&drill, folder, &progress)?,
+    };
     let scribe = Scribe::new(Arc::clone(&writer), None);
-    scribe.note(&Event::Started {
-        format: FORMAT,
-        tool: format!("backout {}", env!("CARGO_PKG_VERSION")),
-        owner: owner.to_string(),
-        plan: Box::new(drill.plan.clone()),
-    })?;
     let work =
         tempfile::tempdir().map_err(|error| AppError::Trouble(format!("no temporary folder: {error}")))?;
     let settings = Settings {
@@ -95,12 +154,15 @@ async fn walk(
         reports: folder.clone(),
         hide_values: drill.plan.hide_values,
         facilitator: around.stdin_is_terminal,
+        program: PathBuf::from("/proc/self/exe"),
         recipes: Some(recipes(around, work.path())?),
         name: random_word(8),
     };
     let world = RealWorld::new(engine.clone(), settings, Arc::clone(&progress));
     let world = Arc::new(world.map_err(|error| AppError::Trouble(error.to_string()))?);
-    let options = run::Options { keep: how.keep, work: work.path().to_owned() };
+    let doubts = Some(doubts(&writer, &progress));
+    let work_folder = work.path().to_owned();
+    let options = run::Options { keep: how.keep, work: work_folder, doubts, earlier, survey };
     let stop = stop_signal(drill.plan.timeout_ms)?;
     let ended = run::drill(world, &drill.plan, Arc::clone(&writer), stop, &options).await;
     progress.finish();
@@ -109,15 +171,80 @@ async fn walk(
     if matches!(ended, Ok(Ended::Complete | Ended::Stopped)) {
         scribe.note(&Event::Ended)?;
     }
-    let records = writer.records();
-    let timeline =
-        Timeline::new(&records).ok_or_else(|| AppError::Trouble("the journal is empty".to_owned()))?;
-    let verdict = verdict::judge(&timeline);
-    let written = write_reports(&verdict, &folder, around);
-    let code = tell(&verdict, &folder, around, out)?;
-    ended?;
-    written?;
-    Ok(code)
+    let timeline = Timeline::new(&writer.records());
+    let timeline = timeline.ok_or_else(|| AppError::Trouble("the journal is empty".to_owned()))?;
+    Ok(Happened { timeline, folder, ended })
+}
+
+/// A journal that is open.
+struct Opened {
+    folder: PathBuf,
+    writer: Arc<Writer>,
+    /// What it held already.
+    earlier: Vec<Record>,
+}
+
+fn begin(
+    drill: &PlannedDrill,
+    how: &cli::How,
+    around: &Surroundings,
+    owner: &docker::Owner,
+    progress: &Arc<Progress>,
+) -> Result<Opened, AppError> {
+    let folder = report_folder(how.report_dir.as_deref(), &around.current)?;
+    let redactor = Redactor::new(&drill.secrets);
+    let writer = Arc::new(Writer::create(&folder.join(journal::FILE), redactor, progress.listener())?);
+    Scribe::new(Arc::clone(&writer), None).note(&Event::Started {
+        format: FORMAT,
+        tool: TOOL.to_owned(),
+        owner: owner.to_string(),
+        plan: Box::new(drill.plan.clone()),
+    })?;
+    Ok(Opened { folder, writer, earlier: Vec::new() })
+}
+
+/// Opens the journal of a drill that was stopped; it must be of the very same plan.
+fn resume(drill: &PlannedDrill, folder: PathBuf, progress: &Arc<Progress>) -> Result<Opened, AppError> {
+    let file = folder.join(journal::FILE);
+    let refused =
+        |why: String| AppError::Invalid(format!("error: {} cannot be gone on with: {why}\n", file.display()));
+    let text = std::fs::read_to_string(&file).map_err(|error| refused(error.to_string()))?;
+    let journal = journal::read(&text).map_err(|broken| refused(broken.to_string()))?;
+    let redactor = Redactor::new(&drill.secrets);
+    let is_same = match journal.records.first().map(|record| &record.event) {
+        Some(Event::Started { format, tool, owner, plan }) => {
+            let (format, tool, owner) = (*format, tool.clone(), owner.clone());
+            let now = Event::Started { format, tool, owner, plan: Box::new(drill.plan.clone()) };
+            let Event::Started { plan: now, .. } = redactor.event(&now) else {
+                return Err(refused(String::new()));
+            };
+            serde_json::to_value(&*now).ok() == serde_json::to_value(&**plan).ok()
+        }
+        _ => false,
+    };
+    if !is_same {
+        return Err(refused(
+            "the scenario, its files or the options are not those that it was begun with; start a new sweep"
+                .to_owned(),
+        ));
+    }
+    let timeline = Timeline::new(&journal.records);
+    progress.recall(&journal.records, |run| verdict::of_run(timeline.as_ref()?, run));
+    let earlier = journal.records.clone();
+    let writer = Arc::new(Writer::resume(&file, &text, journal, redactor, progress.listener())?);
+    Scribe::new(Arc::clone(&writer), None).note(&Event::Resumed)?;
+    Ok(Opened { folder, writer, earlier })
+}
+
+/// A run of a sweep that does not pass is looked at once more; whoever waits hears what each came to.
+fn doubts(writer: &Arc<Writer>, progress: &Arc<Progress>) -> Doubts {
+    let (writer, progress) = (Arc::clone(writer), Arc::clone(progress));
+    Doubts(Arc::new(move |run| {
+        let Some(timeline) = Timeline::new(&writer.records()) else { return false };
+        let outcome = verdict::of_run(&timeline, run).unwrap_or(Outcome::Inconclusive);
+        progress.judged(run, outcome);
+        outcome != Outcome::Pass
+    }))
 }
 
 /// Turns to a signal's name when somebody stops the drill, or to `timeout`.

@@ -26,8 +26,8 @@ const DEEPEST: usize = 32;
 pub struct Request {
     /// Compose files, later ones over earlier ones, each with the place that names it.
     pub files: Vec<(PathBuf, Spot)>,
-    /// Profiles to activate; `*` activates all.
-    pub profiles: Vec<String>,
+    /// Profiles to activate, each with the place that names it; `*` activates all.
+    pub profiles: Vec<(String, Spot)>,
     /// The runner's environment, and what was set on the command line.
     pub environment: BTreeMap<String, String>,
     /// Absolute folder in which the names of the files start.

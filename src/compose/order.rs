@@ -82,7 +82,7 @@ fn circle<'n>(left: &BTreeMap<&'n str, BTreeSet<&'n str>>) -> Option<Vec<&'n str
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{errors, load_files};
+    use super::super::testing::{errors, load_files, shown};
 
     #[test]
     fn circles_are_found_each_once() {
@@ -136,5 +136,24 @@ services:
         assert_eq!(errors(&optional), [""; 0]);
         let all = with(&["*"]).unwrap();
         assert_eq!((all.profiles, all.services.len()), (vec!["debug".to_owned()], 3));
+    }
+
+    #[test]
+    fn a_profile_that_no_service_has_is_named_where_the_scenario_names_it() {
+        let text = "services: {a: {image: i}, b: {image: i, profiles: [debug, seed]}}";
+        let of = |text: &str, profiles: &[&str]| -> Vec<String> {
+            let mistakes = load_files(&[("/shop/compose.yaml", text)], &[], profiles).unwrap_err();
+            mistakes.iter().map(shown).collect()
+        };
+        assert_eq!(
+            of(text, &["debug", "debgu"]),
+            ["scenario.yaml:1:10 no service has the profile `debgu` · did you mean `debug`?"]
+        );
+        assert_eq!(
+            of(text, &["tools"]),
+            ["scenario.yaml:1:10 no service has the profile `tools` · known here: debug, seed"]
+        );
+        let none = of("services: {a: {image: i}}", &["tools"]);
+        assert_eq!(none, ["scenario.yaml:1:10 no service has the profile `tools`"]);
     }
 }

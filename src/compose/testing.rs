@@ -20,7 +20,7 @@ pub(super) fn load_files(
     let named = files.iter().filter(|(path, _)| path.starts_with("/shop/compose"));
     let request = Request {
         files: named.map(|(path, _)| (PathBuf::from(path), spot.clone())).collect(),
-        profiles: profiles.iter().map(|name| (*name).to_owned()).collect(),
+        profiles: profiles.iter().map(|name| ((*name).to_owned(), spot.clone())).collect(),
         environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         base: PathBuf::from("/"),
     };
@@ -112,7 +112,8 @@ pub(super) fn texts<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String
     pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
 }
 
-fn shown(mistake: &Diagnostic) -> String {
+/// A mistake as `place message · help`.
+pub(super) fn shown(mistake: &Diagnostic) -> String {
     let help: String = mistake.help.iter().map(|help| format!(" · {help}")).collect();
     format!("{} {}{help}", mistake.place(), mistake.message)
 }

@@ -91,6 +91,7 @@ mod tests {
             control: true,
             hide_values: false,
             timeout_ms: None,
+            lanes: 1,
         };
         Event::Started { format, tool: "backout".to_owned(), owner: String::new(), plan: Box::new(plan) }
     }

@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gateway::control::{Conversed, Count};
 use crate::plan::DrillPlan;
 use crate::stage::{Health, Resource, ServiceState};
 use crate::state::model::StoreCapture;
 use crate::state::rows::{RowCounts, RowDifference};
+use crate::sweep::{Case, Survey};
+use crate::traffic::{Histogram, Reach, ReadBack, Segment, Spell};
 
 /// The version of the journal's format. A reader refuses any other.
 pub const FORMAT: u32 = 1;
@@ -46,8 +49,13 @@ pub enum RunKind {
     Finished,
     /// The change broken at its point, then the rollback.
     Interrupted,
+    /// Up, down, up: the change broken at its point and rolled back, then twice made again and rolled
+    /// back.
+    Again,
     /// A twin stage that an `as_after` expectation is compared with; it is not judged.
     Reference,
+    /// A stage on which the runs of a sweep stand, one after the other; it is not judged.
+    Lane,
 }
 
 impl RunKind {
@@ -58,7 +66,9 @@ impl RunKind {
             Self::Control => "control",
             Self::Finished => "finished",
             Self::Interrupted => "interrupted",
+            Self::Again => "again",
             Self::Reference => "reference",
+            Self::Lane => "lane",
         }
     }
 }
@@ -75,6 +85,10 @@ pub enum Operation {
     Change,
     /// The rollback.
     Rollback,
+    /// The change, made again after a rollback.
+    ChangeAgain,
+    /// The rollback of the change that was made again.
+    RollbackAgain,
     /// The steps of an `as_after` reference.
     Reference,
 }
@@ -86,6 +100,8 @@ impl Operation {
             Self::Seed => "seed",
             Self::Change => "change",
             Self::Rollback => "rollback",
+            Self::ChangeAgain => "change again",
+            Self::RollbackAgain => "rollback again",
             Self::Reference => "reference",
         }
     }
@@ -99,6 +115,11 @@ pub enum Moment {
     Before,
     /// After the failure, before the rollback (S2).
     Failed,
+    /// After a rollback, before the change is made again.
+    Back,
+    /// After the whole change, before its rollback: in the finished run of a sweep, and where it was made
+    /// again.
+    Changed,
     /// At the end.
     After,
 }
@@ -160,6 +181,27 @@ pub enum Event {
         scenario: String,
         /// What kind of run.
         kind: RunKind,
+        /// For a run of a sweep: where and how it is broken.
+        case: Option<Box<Case>>,
+    },
+    /// The points that a scenario has, and the cases that try them.
+    Surveyed {
+        /// The scenario's identity.
+        scenario: String,
+        /// The points and cases.
+        survey: Box<Survey>,
+    },
+    /// The run stands on the stage of another, which was put back to the state that it had before.
+    Reset {
+        /// The run whose stage it is; its state before is this run's too.
+        stage: u32,
+        /// Whether the stage was built anew, and not only its stores put back; why.
+        rebuilt: Option<String>,
+        /// Whether all of it was put back from copies of its volumes, and not only its databases; why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        restored: Option<String>,
+        /// How long it took.
+        took_ms: u64,
     },
     /// Something is about to be made on the engine.
     Intent {
@@ -171,8 +213,38 @@ pub enum Event {
         /// What.
         resource: Resource,
     },
+    /// A store is about to be kept under this name inside its own server, to be put back from.
+    SnapshotIntended {
+        /// The store.
+        store: String,
+        /// The name.
+        name: String,
+    },
     /// The services run.
     StageUp,
+    /// The seeded stage was copied, so that others can begin on its copies; or it is not, or no longer.
+    Copied {
+        /// The digest of what makes it what it is: images, services, and the seed with its files.
+        of: String,
+        /// Whether there are copies.
+        copied: bool,
+        /// Why.
+        why: String,
+        /// How long it took.
+        took_ms: u64,
+    },
+    /// The stage is about to be brought up on such copies; it is not seeded.
+    OnCopies {
+        /// The digest of what was copied.
+        of: String,
+        /// The run whose stage it was.
+        run: u32,
+    },
+    /// The copies of a run's stage were removed.
+    Discarded {
+        /// What could not be removed.
+        left: Vec<String>,
+    },
     /// A step begins.
     StepStarted {
         /// Of which operation.
@@ -216,6 +288,19 @@ pub enum Event {
         seen: String,
         /// How far the change had come.
         completed: Completed,
+    },
+    /// What a step's conversations with a service were, as its gateway saw them.
+    Conversed {
+        /// Of which operation.
+        operation: Operation,
+        /// The step's number, from 1.
+        step: u32,
+        /// How far they came.
+        count: Count,
+        /// What was asked, in the order in which it came; bounded, as the count is not.
+        asks: Vec<Conversed>,
+        /// What the gateway had to say besides: what it no longer understood, who could not be reached.
+        notes: Vec<String>,
     },
     /// A fault is about to be injected.
     FaultIntended {
@@ -291,14 +376,15 @@ pub enum Event {
         /// Whether each is as it was before.
         well: bool,
     },
-    /// A state was captured.
+    /// A state was captured; after the failure no further than it takes to see a difference, and what was
+    /// left unread is named.
     Captured {
         /// When.
         moment: Moment,
         /// The services.
         system: BTreeMap<String, ServiceState>,
-        /// The databases, by service.
-        databases: BTreeMap<String, StoreCapture>,
+        /// The stores, by name.
+        stores: BTreeMap<String, StoreCapture>,
         /// Containers, networks and volumes that the project does not explain.
         strays: Vec<Resource>,
     },
@@ -309,16 +395,50 @@ pub enum Event {
         /// Why.
         error: String,
     },
+    /// Clients write and read from here on; what they are told is in a ledger of their own.
+    TrafficStarted {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// Clients have stopped: how they were served.
+    Trafficked {
+        /// Their name.
+        traffic: String,
+        /// By the parts of the run.
+        segments: Vec<Segment>,
+        /// The times in which every request failed.
+        spells: Vec<Spell>,
+        /// How far requests left behind their time: microseconds.
+        behind: Histogram,
+    },
+    /// Everything that clients had been told about was read back.
+    ReadBack {
+        /// Their name.
+        traffic: String,
+        /// What was found.
+        back: Box<ReadBack>,
+    },
     /// The rows of a table that differ between two moments.
     RowsCompared {
-        /// The database's service.
-        database: String,
+        /// The store.
+        store: String,
         /// The earlier moment, or the reference's.
         from: Moment,
         /// The later moment.
         to: Moment,
         /// The rows.
         rows: RowsDiffer,
+    },
+    /// What must hold all the time was looked at again and again.
+    Watched {
+        /// Its position in the plan, from 0.
+        expectation: u32,
+        /// How often.
+        looks: u64,
+        /// How often nobody could say.
+        unknown: u64,
+        /// When it did not hold, for the first time.
+        violation: Option<Violation>,
     },
     /// An expectation was observed until it held or its time was over.
     Observed {
@@ -348,6 +468,8 @@ pub enum Event {
         /// What could not be removed.
         left: Vec<String>,
     },
+    /// A drill that was stopped goes on: runs that were cut short do not count.
+    Resumed,
     /// A signal asks to stop.
     Signal {
         /// Its name.
@@ -355,6 +477,15 @@ pub enum Event {
     },
     /// The last record.
     Ended,
+}
+
+/// Something that must hold all the time did not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// When, in milliseconds of the drill.
+    pub ms: u64,
+    /// What was seen.
+    pub seen: String,
 }
 
 /// The rows of one table that differ.
@@ -368,6 +499,12 @@ pub struct RowsDiffer {
     pub examples: Vec<RowDifference>,
     /// Why there are no rows to show, where there are none.
     pub not_kept: Option<String>,
+    /// What the keys of clients would explain, by the column that would hold them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reach: Vec<Reach>,
+    /// How many rows have other values in exactly these columns; only where there are clients.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub altered: BTreeMap<String, u64>,
 }
 
 impl Event {
@@ -376,18 +513,27 @@ impl Event {
         match self {
             Self::Started { .. }
             | Self::RunStarted { .. }
+            | Self::Surveyed { .. }
             | Self::Intent { .. }
+            | Self::OnCopies { .. }
+            | Self::SnapshotIntended { .. }
             | Self::StepStarted { .. }
+            | Self::TrafficStarted { .. }
             | Self::FaultIntended { .. }
             | Self::HealIntended { .. }
+            | Self::Resumed
             | Self::Signal { .. }
             | Self::Ended => true,
             Self::Image { .. }
             | Self::Removed { .. }
+            | Self::Reset { .. }
             | Self::StageUp
+            | Self::Copied { .. }
+            | Self::Discarded { .. }
             | Self::StepEnded { .. }
             | Self::PointReached { .. }
             | Self::PointMissed { .. }
+            | Self::Conversed { .. }
             | Self::FaultInjected { .. }
             | Self::Healed { .. }
             | Self::OperationEnded { .. }
@@ -397,6 +543,9 @@ impl Event {
             | Self::Waited { .. }
             | Self::Captured { .. }
             | Self::CaptureFailed { .. }
+            | Self::Trafficked { .. }
+            | Self::ReadBack { .. }
+            | Self::Watched { .. }
             | Self::RowsCompared { .. }
             | Self::Observed { .. }
             | Self::Trouble { .. }

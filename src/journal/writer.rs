@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::codec;
+use super::codec::{self, Journal};
 use super::event::{Event, Record};
 use super::redact::Redactor;
 
@@ -29,6 +29,8 @@ pub struct Writer {
     path: String,
     redactor: Redactor,
     began: Instant,
+    /// Milliseconds that had passed before.
+    before_ms: u64,
     listener: Listener,
     state: Mutex<State>,
 }
@@ -55,15 +57,38 @@ impl Writer {
         Ok(Self::over(file, shown, redactor, listener))
     }
 
+    /// Goes on with a journal that was read; a torn last line is cut off.
+    ///
+    /// # Errors
+    /// When it cannot be opened or cut.
+    pub fn resume(
+        path: &Path,
+        text: &str,
+        journal: Journal,
+        redactor: Redactor,
+        listener: Listener,
+    ) -> Result<Self, JournalError> {
+        let shown = path.display().to_string();
+        let failed = |error: std::io::Error| JournalError { path: shown.clone(), cause: error.to_string() };
+        let file = OpenOptions::new().append(true).open(path).map_err(failed)?;
+        let complete = text.rfind('\n').map_or(0, |newline| newline + 1);
+        file.set_len(complete as u64).and_then(|()| file.sync_all()).map_err(failed)?;
+        let prev = codec::digest(text[..complete].lines().last().unwrap_or_default());
+        let before_ms = journal.records.last().map_or(0, |last| last.ms);
+        let state = State { file, seq: journal.records.len() as u64, prev, records: journal.records };
+        let (began, state) = (Instant::now(), Mutex::new(state));
+        Ok(Self { path: shown, redactor, began, before_ms, listener, state })
+    }
+
     /// Writes to a file that is open already.
     pub fn over(file: File, path: String, redactor: Redactor, listener: Listener) -> Self {
         let state = State { file, seq: 0, prev: codec::digest(""), records: Vec::new() };
-        Self { path, redactor, began: Instant::now(), listener, state: Mutex::new(state) }
+        Self { path, redactor, began: Instant::now(), before_ms: 0, listener, state: Mutex::new(state) }
     }
 
     /// Milliseconds since the journal was opened.
     pub fn now_ms(&self) -> u64 {
-        crate::millis::of(self.began.elapsed())
+        self.before_ms + crate::millis::of(self.began.elapsed())
     }
 
     /// Appends an event.

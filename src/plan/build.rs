@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::facts::{self, Given};
-use super::model::{Database, Plan, Rollback, When};
+use super::model::{Database, Engine, Plan, Rollback, When};
 use super::steps::Owner;
-use super::{expect, failure, steps};
+use super::{expect, failure, gateways, observe, steps, traffic};
 use crate::compose::model::FileObject;
 use crate::compose::{self, Project};
 use crate::diagnostic::Diagnostic;
@@ -22,6 +22,7 @@ const UP: Duration = Duration::from_secs(300);
 const ROLLBACK: Duration = Duration::from_secs(600);
 const TRIGGER: Duration = Duration::from_secs(120);
 const POSTGRES: u16 = 5432;
+const MARIADB: u16 = 3306;
 
 /// The file's name in every scenario's folder.
 pub const FILE: &str = "scenario.yaml";
@@ -35,6 +36,8 @@ pub struct Input<'a> {
     pub variables: &'a BTreeMap<String, String>,
     /// Whether `host` steps are allowed.
     pub allow_host: bool,
+    /// Whether conversations with observed databases are to be recorded, for a sweep.
+    pub records: bool,
 }
 
 /// A plan, and the texts that must never be shown (S20).
@@ -74,6 +77,8 @@ pub fn scenario(input: Input<'_>, folder: &Path, identity: &str) -> Result<Plann
         files: input.files,
         project: &project,
         databases: BTreeMap::new(),
+        backups: BTreeMap::new(),
+        stores: BTreeMap::new(),
         allow_host: input.allow_host,
         is_whole: shape_is_right,
         digests: BTreeMap::new(),
@@ -141,9 +146,14 @@ fn project(
     if files.is_empty() {
         return Err(vec![spot.mistake("no Compose file is named")]);
     }
+    let profiles = staging.profiles.iter().enumerate();
+    let profiles = profiles.map(|(index, name)| {
+        let at = root.nearest(&["staging", "profiles", &index.to_string()]).spot.clone();
+        (name.clone(), at)
+    });
     let request = compose::Request {
         files,
-        profiles: staging.profiles.clone(),
+        profiles: profiles.collect(),
         environment: input.variables.clone(),
         base: folder.to_owned(),
     };
@@ -162,6 +172,7 @@ impl Builder<'_> {
         let scenario = self.scenario.clone();
         let mut secrets = self.secrets();
         self.databases(&scenario, &mut secrets);
+        observe::build(&mut self.context, self.input.variables, &scenario.observe, &mut secrets);
         let context = &mut self.context;
         let staging = scenario.staging.as_ref();
         let seed = staging.map_or(&[][..], |staging| &staging.seed);
@@ -172,7 +183,21 @@ impl Builder<'_> {
         let failure = scenario.failure.as_ref().filter(|_| numbers_hold);
         let failure = failure.and_then(|failure| failure::build(context, failure, &change));
         let rollback = scenario.rollback.as_ref().map(|way_back| rollback(context, way_back));
-        let expect = scenario.expect.as_ref().map(|expect| expect::build(context, expect, &change));
+        let (traffic, invariants) = traffic::build(context, &scenario.traffic);
+        let expect = scenario.expect.as_ref().map(|expect| {
+            let mut expect = expect::build(context, expect, &change, !traffic.is_empty());
+            expect.facts.extend(invariants);
+            expect
+        });
+        let back = rollback.as_ref().map_or(&[][..], |rollback| &rollback.steps);
+        let gateways = gateways::build(
+            context,
+            &scenario.gateways,
+            failure.as_ref().zip(scenario.failure.as_ref().map(|written| &written.at)),
+            [&change, back],
+            self.input.records,
+        );
+        let stateless = stateless(&mut self.context, scenario.staging.as_ref());
         let file = self.context.root.spot.source.name.clone();
         if !self.context.mistakes.is_empty() {
             return Err(self.context.mistakes);
@@ -185,15 +210,19 @@ impl Builder<'_> {
             file,
             folder: self.context.folder.to_owned(),
             project: self.context.project.clone(),
+            stateless,
             up_within: scenario.staging.and_then(|staging| staging.within).map_or(UP, |span| span.0),
             databases: self.context.databases,
+            stores: self.context.stores,
             seed,
             change,
             failure,
             rollback: rollback.expect("a scenario without mistakes has a rollback"),
             expect: expect.expect("a scenario without mistakes has expectations"),
+            traffic,
             mask: scenario.mask,
             digests: self.context.digests,
+            gateways,
             reach: self.context.reach,
         };
         Ok(Planned { plan, secrets })
@@ -245,14 +274,21 @@ impl Builder<'_> {
                 let path = format!("{at}.service");
                 self.context.wrong(&path, format!("the database of `{service}` is observed already"));
             }
-            let written::Engine::Postgres = database.engine;
-            let port = database.port.unwrap_or(POSTGRES);
-            let password =
-                database.password.as_ref().and_then(|password| self.password(&at, service, password));
+            let (engine, usual) = match database.engine {
+                written::Engine::Postgres => (Engine::Postgres, POSTGRES),
+                written::Engine::Mariadb => (Engine::Mariadb, MARIADB),
+            };
+            let port = database.port.unwrap_or(usual);
+            let variables = self.input.variables;
+            let password = database.password.as_ref();
+            let password = password.and_then(|password| {
+                observe::password_of(&mut self.context, variables, &at, service, password)
+            });
             secrets.extend(password.clone());
             self.context.reach(service, port);
             let observed = Database {
                 service: service.clone(),
+                engine,
                 port,
                 database: database.database.clone(),
                 user: database.user.clone(),
@@ -262,17 +298,13 @@ impl Builder<'_> {
             self.context.databases.insert(service.clone(), observed);
         }
     }
+}
 
-    fn password(&mut self, at: &str, service: &str, password: &written::Password) -> Option<String> {
-        let known = &self.context.project.services[service].environment;
-        let found = known.get(&password.env).or_else(|| self.input.variables.get(&password.env)).cloned();
-        if found.is_none() {
-            let message = format!("`{}` is set neither for service `{service}` nor here", password.env);
-            let diagnostic = self.context.wrong(&format!("{at}.password.env"), message);
-            diagnostic.help.push(format!("export {} before you start Backout", password.env));
-        }
-        found
-    }
+/// The services that a sweep need not make anew between two runs.
+fn stateless(context: &mut Context<'_>, staging: Option<&written::Staging>) -> BTreeSet<String> {
+    let named = staging.map_or(&[][..], |staging| &staging.stateless).iter().enumerate();
+    let known = named.filter(|(at, name)| context.service(&format!("staging.stateless.{at}"), name));
+    known.map(|(_, name)| name.clone()).collect()
 }
 
 fn rollback(context: &mut Context<'_>, written: &written::Rollback) -> Rollback {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::model::Database;
+use super::model::{Database, Engine};
+use super::observe::Observed;
 use crate::compose::Project;
 use crate::diagnostic::{Diagnostic, Place, Source};
 use crate::files::Files;
@@ -23,6 +24,10 @@ pub(super) struct Context<'a> {
     pub(super) files: &'a dyn Files,
     pub(super) project: &'a Project,
     pub(super) databases: BTreeMap<String, Database>,
+    /// The other observed stores, by name.
+    pub(super) stores: BTreeMap<String, Observed>,
+    /// The backups that steps have made so far: their databases, by `id`.
+    pub(super) backups: BTreeMap<String, String>,
     pub(super) allow_host: bool,
     /// Whether every part of the file could be read: only then is something missing missing.
     pub(super) is_whole: bool,
@@ -96,6 +101,53 @@ impl Context<'_> {
             .help("name it under `observe.databases`, with its user and password");
         self.mistakes.push(diagnostic);
         false
+    }
+
+    /// Whether this service's database is an observed PostgreSQL: the one that faults are known for.
+    pub(super) fn postgres(&mut self, path: &str, name: &str) -> bool {
+        if !self.database(path, name) {
+            return false;
+        }
+        let is_postgres = self.databases.get(name).is_some_and(|known| known.engine == Engine::Postgres);
+        if !is_postgres {
+            let message = format!("`{name}` is no PostgreSQL: faults inside a database are for that");
+            let help =
+                "break the service (`kill`, `pause`), its wire (`cut`, `answer`) or the operation (`abort`)";
+            self.wrong(path, message).help.push(help.to_owned());
+        }
+        is_postgres
+    }
+
+    /// Whether anything of this service is observed.
+    pub(super) fn is_observed(&self, service: &str) -> bool {
+        self.databases.contains_key(service) || self.stores.values().any(|store| store.service() == service)
+    }
+
+    /// The name of a table as the runner knows it: those of databases have a schema, which in MariaDB is
+    /// the database.
+    pub(super) fn table(&self, written: &str) -> String {
+        let of_a_store = self.stores.keys().any(|store| {
+            let behind = written.strip_prefix(store.as_str());
+            behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('.'))
+        });
+        if of_a_store || written.contains('.') {
+            return written.to_owned();
+        }
+        let mut databases = self.databases.values();
+        match (databases.next(), databases.next()) {
+            (Some(only), None) if only.engine == Engine::Mariadb => format!("{}.{written}", only.database),
+            _ => format!("public.{written}"),
+        }
+    }
+
+    /// The name of a table of this database as the runner knows it.
+    pub(super) fn table_of(&self, database: &str, written: &str) -> String {
+        match self.databases.get(database) {
+            Some(known) if known.engine == Engine::Mariadb && !written.contains('.') => {
+                format!("{}.{written}", known.database)
+            }
+            _ => written.to_owned(),
+        }
     }
 
     /// Reads a file of the scenario and keeps its digest.

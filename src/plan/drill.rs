@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::build::{self, FILE, Input};
-use super::model::{DrillPlan, Entry};
+use super::model::{DrillPlan, Entry, Sweep};
 use crate::diagnostic::Diagnostic;
 use crate::files::{FileKind, Files, TEXT_LIMIT};
 use crate::outcome::Check;
@@ -26,6 +26,12 @@ pub struct Options<'a> {
     pub hide_values: bool,
     /// How long the whole drill may take, in milliseconds; wins over the drill file.
     pub timeout_ms: Option<u64>,
+    /// How widely scenarios are tried; wins over the drill file.
+    pub sweep: Option<Sweep>,
+    /// How many stages of a sweep run at once; wins over the drill file.
+    pub lanes: Option<u32>,
+    /// The same where nobody says it.
+    pub usual_lanes: u32,
 }
 
 /// A drill, and the texts that must never be shown.
@@ -45,6 +51,7 @@ struct Wanted {
     should_fail: bool,
     because: Vec<String>,
     allow_host: bool,
+    sweep: Option<Sweep>,
 }
 
 /// Plans everything that the command line names.
@@ -55,12 +62,13 @@ pub fn drill(options: &Options<'_>) -> Result<PlannedDrill, Vec<Diagnostic>> {
     let mut mistakes = Vec::new();
     let mut wanted = Vec::new();
     let mut names = Vec::new();
-    let mut timeout_ms = None;
+    let (mut timeout_ms, mut lanes) = (None, None);
     for argument in options.arguments {
         match read(options, argument, &mut wanted) {
-            Ok((name, timeout)) => {
-                names.push(name);
-                timeout_ms = timeout_ms.max(timeout);
+            Ok(head) => {
+                names.push(head.name);
+                timeout_ms = timeout_ms.max(head.timeout_ms);
+                lanes = lanes.max(head.lanes);
             }
             Err(more) => mistakes.extend(more),
         }
@@ -69,12 +77,13 @@ pub fn drill(options: &Options<'_>) -> Result<PlannedDrill, Vec<Diagnostic>> {
     let mut secrets = BTreeSet::new();
     for wanted in wanted {
         let allow_host = options.input.allow_host && wanted.allow_host;
-        let input = Input { allow_host, ..options.input };
+        let sweep = options.sweep.or(wanted.sweep);
+        let input = Input { allow_host, records: sweep.is_some(), ..options.input };
         match build::scenario(input, &wanted.folder, &wanted.identity) {
             Ok(planned) => {
                 secrets.extend(planned.secrets);
                 let (level, should_fail, because) = (wanted.level, wanted.should_fail, wanted.because);
-                scenarios.push(Entry { plan: planned.plan, level, should_fail, because });
+                scenarios.push(Entry { plan: planned.plan, level, should_fail, because, sweep });
             }
             Err(more) => mistakes.extend(more),
         }
@@ -88,24 +97,36 @@ pub fn drill(options: &Options<'_>) -> Result<PlannedDrill, Vec<Diagnostic>> {
         control: options.control,
         hide_values: options.hide_values,
         timeout_ms: options.timeout_ms.or(timeout_ms),
+        lanes: options.lanes.or(lanes).unwrap_or(options.usual_lanes),
     };
     Ok(PlannedDrill { plan, secrets })
 }
 
-type Head = (String, Option<u64>);
+/// What a file says about the drill as a whole.
+struct Head {
+    name: String,
+    timeout_ms: Option<u64>,
+    lanes: Option<u32>,
+}
+
+impl Head {
+    fn named(name: String) -> Self {
+        Self { name, timeout_ms: None, lanes: None }
+    }
+}
 
 fn read(options: &Options<'_>, argument: &Path, wanted: &mut Vec<Wanted>) -> Result<Head, Vec<Diagnostic>> {
     let files = options.input.files;
     let located = files.locate(argument).map_err(|problem| vec![problem.alone(argument)])?;
     let argument = located.path;
     if located.kind == FileKind::Folder {
-        return Ok((folder(&argument, wanted)?, None));
+        return Ok(Head::named(folder(&argument, wanted)?));
     }
     if argument.file_name().is_some_and(|name| name == FILE) {
         let folder = argument.parent().unwrap_or(&argument).to_owned();
         let identity = identity(&folder, None);
         wanted.push(plain(folder, identity.clone()));
-        return Ok((identity, None));
+        return Ok(Head::named(identity));
     }
     let source = files.read(&argument, TEXT_LIMIT).map_err(|problem| vec![problem.alone(&argument)])?;
     let root = yaml::parse(&source, Limits::default())?;
@@ -119,7 +140,7 @@ fn read(options: &Options<'_>, argument: &Path, wanted: &mut Vec<Wanted>) -> Res
     check(&root, &drill, &mut mistakes);
     let base = argument.parent().unwrap_or(&argument);
     for (index, entry) in drill.scenarios.iter().enumerate() {
-        match self::entry(files, base, &root, index, entry, drill.allow_host) {
+        match self::entry(files, base, &root, index, entry, &drill) {
             Ok(one) => wanted.push(one),
             Err(mistake) => mistakes.push(*mistake),
         }
@@ -127,11 +148,28 @@ fn read(options: &Options<'_>, argument: &Path, wanted: &mut Vec<Wanted>) -> Res
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
-    Ok((drill.name.unwrap_or_default(), drill.timeout.map(|span| crate::millis::of(span.0))))
+    let timeout_ms = drill.timeout.map(|span| crate::millis::of(span.0));
+    Ok(Head { name: drill.name.unwrap_or_default(), timeout_ms, lanes: drill.lanes })
+}
+
+fn sweep(written: written::Sweep) -> Option<Sweep> {
+    match written {
+        written::Sweep::Off => None,
+        written::Sweep::Reduced => Some(Sweep { exhaustive: false }),
+        written::Sweep::Exhaustive => Some(Sweep { exhaustive: true }),
+    }
 }
 
 fn plain(folder: PathBuf, identity: String) -> Wanted {
-    Wanted { folder, identity, level: None, should_fail: false, because: Vec::new(), allow_host: true }
+    Wanted {
+        folder,
+        identity,
+        level: None,
+        should_fail: false,
+        because: Vec::new(),
+        allow_host: true,
+        sweep: None,
+    }
 }
 
 /// All scenarios below a folder.
@@ -197,9 +235,8 @@ fn check(root: &Node, drill: &DrillFile, mistakes: &mut Vec<Diagnostic>) {
         let help = "list folders: `scenarios: [ { path: ../scenarios/drop-column/right } ]`";
         mistakes.push(Diagnostic::whole(source, "`scenarios` is missing or empty").help(help));
     }
-    if drill.lanes.is_some_and(|lanes| lanes != 1) {
-        let mistake = root.nearest(&["lanes"]).spot.mistake("one stage runs at a time: `lanes` is 1");
-        mistakes.push(mistake);
+    if drill.lanes.is_some_and(|lanes| !(1..=64).contains(&lanes)) {
+        mistakes.push(root.nearest(&["lanes"]).spot.mistake("`lanes` goes from 1 to 64"));
     }
     for (index, entry) in drill.scenarios.iter().enumerate() {
         promises(root, drill, index, entry, mistakes);
@@ -241,7 +278,7 @@ fn entry(
     root: &Node,
     index: usize,
     entry: &written::Entry,
-    allow_host: bool,
+    drill: &DrillFile,
 ) -> Result<Wanted, Box<Diagnostic>> {
     let spot = &root.nearest(&["scenarios", &index.to_string(), "path"]).spot;
     let folder = files.locate(&base.join(&entry.path)).map_err(|problem| Box::new(problem.at(spot)))?.path;
@@ -255,6 +292,7 @@ fn entry(
         level: entry.require.map(|require| require.level),
         should_fail: entry.should.is_some(),
         because: entry.because.clone(),
-        allow_host,
+        allow_host: drill.allow_host,
+        sweep: sweep(entry.sweep.unwrap_or(drill.sweep)),
     })
 }

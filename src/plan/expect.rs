@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::across;
 use super::context::Context;
 use super::facts;
 use super::model::{
-    Action, Covers, Exception, Expect, Expectation, Fact, HttpCall, Reference, StateExpectation, StateKind,
-    Step,
+    Action, Covers, Engine, Exception, Expect, Expectation, Fact, HttpCall, Reference, StateExpectation,
+    StateKind, Step,
 };
 use super::steps::{self, Owner};
 use crate::scenario::expect as file;
@@ -17,7 +18,12 @@ use crate::scenario::timespan::Timespan;
 const WITHIN: Duration = Duration::from_secs(10);
 
 /// Resolves `expect:`.
-pub(super) fn build(context: &mut Context<'_>, expect: &file::Expect, change: &[Step]) -> Expect {
+pub(super) fn build(
+    context: &mut Context<'_>,
+    expect: &file::Expect,
+    change: &[Step],
+    has_traffic: bool,
+) -> Expect {
     let written = [
         (StateKind::System, &expect.system),
         (StateKind::Schema, &expect.schema),
@@ -28,6 +34,8 @@ pub(super) fn build(context: &mut Context<'_>, expect: &file::Expect, change: &[
     let says_nothing = written.iter().all(|(_, state)| state.is_none())
         && expect.http.is_empty()
         && expect.sql.is_empty()
+        && expect.always.is_empty()
+        && expect.across.is_empty()
         && expect.exec.is_empty()
         && expect.log.is_empty();
     if says_nothing && context.is_whole {
@@ -38,10 +46,17 @@ pub(super) fn build(context: &mut Context<'_>, expect: &file::Expect, change: &[
     for (kind, state) in written {
         states.insert(kind, self::state(context, kind, state.as_ref(), change));
     }
+    let plus = states.values().any(|state| state.reference == Reference::BeforePlusAcknowledged);
+    if plus && !has_traffic && context.is_whole {
+        let diagnostic = context.wrong("expect.data", "nobody writes: there is no traffic");
+        diagnostic.help.push("say `as_before`, or what clients do under `traffic`".to_owned());
+    }
+    let facts = explicit(context, expect);
     Expect {
         states,
         change_fails: expect.change == file::ChangeExpectation::Fails,
-        facts: explicit(context, expect),
+        always: always(context, expect, &facts),
+        facts,
         at: context.place("expect"),
     }
 }
@@ -60,6 +75,14 @@ fn state(
         Some(file::StateExpectation::AsBefore(exceptions)) => {
             except = self::except(context, &path, kind, exceptions, change);
             Reference::Before
+        }
+        Some(file::StateExpectation::AsBeforePlusAcknowledged(exceptions)) => {
+            if kind != StateKind::Data {
+                let diagnostic = context.wrong(&path, "`as_before_plus_acknowledged` is for data");
+                diagnostic.help.push("what clients write alters nothing else".to_owned());
+            }
+            except = self::except(context, &path, kind, exceptions, change);
+            Reference::BeforePlusAcknowledged
         }
         Some(file::StateExpectation::Exact) => {
             if kind != StateKind::Sequences {
@@ -107,6 +130,14 @@ fn except(
             let diagnostic = context.wrong(&format!("{at}.table"), message);
             diagnostic.help.push("narrow it with `columns` or `where`".to_owned());
         }
+        if let Covers::Schema { schema, columns } = &covers
+            && columns.is_empty()
+            && names_schema(change, schema)
+        {
+            let message = format!("the change names {schema}: an exception may not cover all of it");
+            let diagnostic = context.wrong(&format!("{at}.schema"), message);
+            diagnostic.help.push("name the tables that the change leaves alone, or `columns`".to_owned());
+        }
         let place = context.place(&format!("{at}.because"));
         built.push(Exception { covers, because: exception.because.clone(), at: place });
     }
@@ -121,6 +152,7 @@ fn covers(
 ) -> Option<Covers> {
     let given = [
         ("table", exception.table.is_some()),
+        ("schema", exception.schema.is_some()),
         ("object", exception.object.is_some()),
         ("sequence", exception.sequence.is_some()),
         ("service", exception.service.is_some()),
@@ -134,6 +166,9 @@ fn covers(
         StateKind::Sequences => "sequence",
         StateKind::Leftovers => "leftover",
     };
+    if given == ["schema"] && kind == StateKind::Data {
+        return schema(context, at, exception);
+    }
     if given != [wanted] {
         let found = if given.is_empty() { "nothing".to_owned() } else { given.join(" and ") };
         context.wrong(at, format!("an exception for {} names a `{wanted}`, found {found}", kind.word()));
@@ -145,28 +180,52 @@ fn covers(
     match kind {
         StateKind::System => exception.service.clone().map(Covers::Service),
         StateKind::Schema => exception.object.clone().map(Covers::Object),
-        StateKind::Sequences => exception.sequence.as_deref().map(qualified).map(Covers::Sequence),
+        StateKind::Sequences => {
+            exception.sequence.as_deref().map(|name| context.table(name)).map(Covers::Sequence)
+        }
         StateKind::Leftovers => exception.leftover.clone().map(Covers::Leftover),
         StateKind::Data => exception.table.as_deref().map(|table| Covers::Table {
-            table: qualified(table),
+            table: context.table(table),
             columns: exception.columns.clone(),
             condition: exception.where_.clone(),
         }),
     }
 }
 
-fn qualified(name: &str) -> String {
-    if name.contains('.') { name.to_owned() } else { format!("public.{name}") }
+/// An exception for the tables of a schema.
+fn schema(context: &mut Context<'_>, at: &str, exception: &file::Exception) -> Option<Covers> {
+    if exception.where_.is_some() {
+        let diagnostic = context.wrong(&format!("{at}.where"), "a condition is about the rows of one table");
+        diagnostic.help.push("name the table".to_owned());
+    }
+    if !context.databases.values().any(|database| database.engine == Engine::Postgres) {
+        let diagnostic = context.wrong(&format!("{at}.schema"), "no PostgreSQL database is observed");
+        diagnostic.help.push("only its tables lie in schemas; name the table".to_owned());
+    }
+    let columns = exception.columns.clone();
+    exception.schema.clone().map(|schema| Covers::Schema { schema, columns })
 }
 
 /// Whether an SQL statement of the change names a table.
 fn names(change: &[Step], table: &str) -> bool {
     let bare = table.rsplit('.').next().unwrap_or(table);
+    says(change, |text| has_word(text, bare))
+}
+
+/// Whether an SQL statement of the change names a schema, or may name a table in it: what has no schema
+/// before it is looked for in `public`.
+fn names_schema(change: &[Step], schema: &str) -> bool {
+    says(change, |text| schema == "public" || has_word(text, schema))
+}
+
+fn says(change: &[Step], is_said: impl Fn(&str) -> bool) -> bool {
     change.iter().any(|step| match &step.action {
-        Action::Sql { statements, .. } => statements.iter().any(|statement| has_word(&statement.text, bare)),
+        Action::Sql { statements, .. } => statements.iter().any(|statement| is_said(&statement.text)),
         Action::Run { .. }
         | Action::Deploy(_)
         | Action::Exec { .. }
+        | Action::Backup(_)
+        | Action::Restore(_)
         | Action::Http(_)
         | Action::Host { .. }
         | Action::Wait(_)
@@ -188,9 +247,14 @@ fn explicit(context: &mut Context<'_>, expect: &file::Expect) -> Vec<Expectation
     for (index, sql) in expect.sql.iter().enumerate() {
         let path = format!("expect.sql.{index}");
         let known = context.database(&format!("{path}.on"), &sql.on);
-        let (query, equals) = (sql.query.clone(), facts::expected(sql.equals.as_ref()));
+        let (query, equals) = (sql.query.clone(), facts::expected(context, &sql.on, sql.equals.as_ref()));
         let fact = known.then(|| Fact::Sql { database: sql.on.clone(), query, equals });
         facts.extend(expectation(context, &path, "query", fact, sql.within));
+    }
+    for (index, written) in expect.across.iter().enumerate() {
+        let path = format!("expect.across.{index}");
+        let fact = across::build(context, &path, written).map(Fact::Across);
+        facts.extend(expectation(context, &path, "name", fact, written.within));
     }
     for (index, exec) in expect.exec.iter().enumerate() {
         let path = format!("expect.exec.{index}");
@@ -209,6 +273,23 @@ fn explicit(context: &mut Context<'_>, expect: &file::Expect) -> Vec<Expectation
         facts.extend(expectation(context, &path, "service", fact, log.within));
     }
     facts
+}
+
+fn always(context: &mut Context<'_>, expect: &file::Expect, facts: &[Expectation]) -> Vec<Expectation> {
+    let mut built = Vec::new();
+    for (index, query) in expect.always.iter().enumerate() {
+        let path = format!("expect.always.{index}");
+        let fact = facts::sql(context, &path, query);
+        built.extend(expectation(context, &path, "query", fact, None));
+    }
+    let watched = |name: &str| expect.across.iter().any(|one| one.always && one.name == name);
+    built.extend(
+        facts
+            .iter()
+            .filter(|one| matches!(&one.fact, Fact::Across(across) if watched(&across.name)))
+            .cloned(),
+    );
+    built
 }
 
 fn expectation(
@@ -264,6 +345,7 @@ pub(super) fn title(fact: &Fact) -> String {
             let query = query.split_whitespace().collect::<Vec<_>>().join(" ");
             format!("`{query}` on {database} is {equals}")
         }
+        Fact::Across(across) => across.name.clone(),
         Fact::Exec { service, command, exit_code, .. } => {
             format!("`{}` in {service} exits with {exit_code}", steps::shown(command))
         }

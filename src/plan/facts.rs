@@ -1,7 +1,7 @@
 //! Facts: HTTP calls, queries, log lines, as they are asked for in many places.
 
 use super::context::Context;
-use super::model::{Fact, HttpCall};
+use super::model::{Engine, Fact, HttpCall};
 use crate::scenario::expect::{HttpCall as HttpFile, LogFact, SqlFact};
 use crate::scenario::step::Scalar;
 
@@ -39,15 +39,20 @@ pub(super) fn one(context: &mut Context<'_>, path: &str, given: &Given<'_>) -> O
 /// A query and its answer.
 pub(super) fn sql(context: &mut Context<'_>, path: &str, fact: &SqlFact) -> Option<Fact> {
     let known = context.database(&format!("{path}.on"), &fact.on);
-    let equals = expected(fact.equals.as_ref());
+    let equals = expected(context, &fact.on, fact.equals.as_ref());
     known.then(|| Fact::Sql { database: fact.on.clone(), query: fact.query.clone(), equals })
 }
 
-/// What a query must give: true where nothing is said.
-pub(super) fn expected(equals: Option<&Scalar>) -> String {
+/// What a query must give, as its server writes it: true where nothing is said.
+pub(super) fn expected(context: &Context<'_>, database: &str, equals: Option<&Scalar>) -> String {
+    let engine = context.databases.get(database).map_or(Engine::Postgres, |known| known.engine);
+    let (yes, no) = match engine {
+        Engine::Postgres => ("t", "f"),
+        Engine::Mariadb => ("1", "0"),
+    };
     match equals.map(|scalar| scalar.0.as_str()) {
-        None | Some("true") => "t".to_owned(),
-        Some("false") => "f".to_owned(),
+        None | Some("true") => yes.to_owned(),
+        Some("false") => no.to_owned(),
         Some(text) => text.to_owned(),
     }
 }
@@ -106,8 +111,12 @@ pub(super) fn http(context: &mut Context<'_>, path: &str, call: &HttpFile) -> Op
 
 /// The port that is called: the one given, else the only one the service names.
 pub(super) fn port(context: &mut Context<'_>, path: &str, service: &str, given: Option<u16>) -> Option<u16> {
-    let on = format!("{path}.on");
-    if !context.service(&on, service) {
+    port_of(context, &format!("{path}.on"), service, given)
+}
+
+/// The same, where the service is named at another path.
+pub(super) fn port_of(context: &mut Context<'_>, on: &str, service: &str, given: Option<u16>) -> Option<u16> {
+    if !context.service(on, service) {
         return None;
     }
     let known = &context.project.services[service];
@@ -120,12 +129,12 @@ pub(super) fn port(context: &mut Context<'_>, path: &str, service: &str, given: 
         (None, [port]) => *port,
         (None, []) => {
             let message = format!("service `{service}` names no port");
-            context.wrong(&on, message).help.push("say `port:` here, or `expose:` in Compose".to_owned());
+            context.wrong(on, message).help.push("say `port:` here, or `expose:` in Compose".to_owned());
             return None;
         }
         (None, several) => {
             let message = format!("service `{service}` names several ports: {several:?}");
-            context.wrong(&on, message).help.push("say which one with `port:`".to_owned());
+            context.wrong(on, message).help.push("say which one with `port:`".to_owned());
             return None;
         }
     };

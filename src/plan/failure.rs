@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use super::context::Context;
-use super::facts;
-use super::model::{Action, Failure, Fault, Heal, PlannedFault, Point, Side, Step, Trigger};
-use crate::scenario::failure::{self as file, Settle, StepName};
+use super::model::{Failure, Fault, Heal, Limits, PlannedFault, Step};
+use super::point;
+use super::{database, disk};
+use crate::gateway::control::{Refusal, Weather};
+use crate::scenario::failure::{self as file, Settle};
+use crate::scenario::fault::Limit;
 
 /// How long sessions may take to end where nothing is said.
 const SETTLE: Duration = Duration::from_secs(30);
 
 /// Resolves `failure:`.
 pub(super) fn build(context: &mut Context<'_>, failure: &file::Failure, change: &[Step]) -> Option<Failure> {
-    let point = point(context, &failure.at, change);
+    let point = point::build(context, &failure.at, change);
     if failure.inject.is_empty() && context.is_whole {
         let diagnostic = context.wrong_key("failure.inject", "nothing is injected");
         diagnostic.help.push("name a fault, such as `- abort: {}`".to_owned());
@@ -33,139 +36,6 @@ pub(super) fn build(context: &mut Context<'_>, failure: &file::Failure, change: 
     Some(Failure { point: point?, faults, stop, settle_ms, at: context.place("failure") })
 }
 
-fn point(context: &mut Context<'_>, point: &file::Point, change: &[Step]) -> Option<Point> {
-    let step = step(context, point, change)?;
-    let trigger = trigger(context, point, step, change)?;
-    let within = point.within.map_or(step.timeout, |span| span.0);
-    Some(Point { step: step.number, trigger, within, at: context.place("failure.at") })
-}
-
-fn step<'s>(context: &mut Context<'_>, point: &file::Point, change: &'s [Step]) -> Option<&'s Step> {
-    let path = "failure.at.step";
-    match &point.step {
-        None if change.len() == 1 || point.log.is_some() => change.first(),
-        None => {
-            let diagnostic = context.wrong_key("failure.at", "`step` is missing: which step of the change?");
-            diagnostic.help.push(format!("give a number from 1 to {}, or an id", change.len()));
-            None
-        }
-        Some(StepName::Number(number)) => {
-            let found = change.iter().find(|step| step.number == *number);
-            if found.is_none() && !change.is_empty() {
-                let message = format!("there is no step {number}: the change has {}", change.len());
-                context.wrong(path, message);
-            }
-            found
-        }
-        Some(StepName::Id(id)) => {
-            let found = change.iter().find(|step| step.id.as_ref() == Some(id));
-            if found.is_none() {
-                let known = change.iter().filter_map(|step| step.id.as_deref());
-                let diagnostic =
-                    context.spot(path).mistake(format!("no step of the change has the id `{id}`"));
-                let diagnostic = diagnostic.suggest(id, known);
-                context.mistakes.push(diagnostic);
-            }
-            found
-        }
-    }
-}
-
-fn trigger(context: &mut Context<'_>, point: &file::Point, step: &Step, change: &[Step]) -> Option<Trigger> {
-    let given = [
-        ("statement", point.statement.is_some()),
-        ("log", point.log.is_some()),
-        ("sql", point.sql.is_some()),
-        ("http", point.http.is_some()),
-        ("after", point.after.is_some()),
-    ];
-    let given: Vec<&str> = given.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
-    if given.len() > 1 {
-        let message = format!("one point has one of these: {}", given.join(", "));
-        context.wrong_key("failure.at", message);
-        return None;
-    }
-    if point.hold.is_some() && given.iter().any(|name| *name != "statement") {
-        let message = format!("`{}` is seen from outside: it cannot hold the change", given[0]);
-        let diagnostic = context.wrong_key("failure.at.hold", message);
-        diagnostic.help.push("leave out `hold`, or aim at a step or a statement".to_owned());
-    }
-    let side = match point.hold.unwrap_or_default() {
-        file::Side::Before => Side::Before,
-        file::Side::After => Side::After,
-    };
-    match given.first() {
-        None => gap(context, step, side, change),
-        Some(&"statement") => statement(context, point, step, side, change),
-        Some(&"log") => log(context, point),
-        Some(&"sql") => {
-            let fact = point.sql.as_ref()?;
-            facts::sql(context, "failure.at.sql", fact).map(Trigger::Fact)
-        }
-        Some(&"http") => {
-            let call = point.http.as_ref()?;
-            let call = facts::http(context, "failure.at.http", call)?;
-            Some(Trigger::Fact(super::model::Fact::Http(call)))
-        }
-        Some(_) => point.after.map(|span| Trigger::After(crate::millis::of(span.0))),
-    }
-}
-
-fn is_last(step: &Step, change: &[Step]) -> bool {
-    change.last().is_some_and(|last| last.number == step.number)
-}
-
-fn gap(context: &mut Context<'_>, step: &Step, side: Side, change: &[Step]) -> Option<Trigger> {
-    if side == Side::After && is_last(step, change) {
-        let message = "after the last step the change is finished: nothing is left to interrupt";
-        let diagnostic = context.wrong_key("failure.at.hold", message);
-        diagnostic.help.push("the finished run covers it; aim before it, or inside it".to_owned());
-        return None;
-    }
-    Some(Trigger::Step(side))
-}
-
-fn statement(
-    context: &mut Context<'_>,
-    point: &file::Point,
-    step: &Step,
-    side: Side,
-    change: &[Step],
-) -> Option<Trigger> {
-    let number = point.statement?;
-    let Action::Sql { database, statements, .. } = &step.action else {
-        let message = format!("step {} is no `sql` step: its statements cannot be counted", step.number);
-        let diagnostic = context.wrong("failure.at.statement", message);
-        diagnostic
-            .help
-            .push("aim at the step, at a line of its output (`log:`) or at a probe (`sql:`)".to_owned());
-        return None;
-    };
-    if let Some(on) = point.on.as_ref().filter(|on| *on != database) {
-        context.wrong("failure.at.on", format!("step {} is on `{database}`, not on `{on}`", step.number));
-    }
-    let count = u32::try_from(statements.len()).unwrap_or(u32::MAX);
-    if number == 0 || number > count {
-        let message = format!("there is no statement {number}: step {} has {count}", step.number);
-        let diagnostic = context.wrong("failure.at.statement", message);
-        diagnostic.help.push("statements are counted from 1, BEGIN and COMMIT included".to_owned());
-        return None;
-    }
-    if number == count && side == Side::After && is_last(step, change) {
-        let message = "after the last statement of the last step the change is finished";
-        let diagnostic = context.wrong_key("failure.at.statement", message);
-        diagnostic.help.push("the finished run covers it; hold before it instead".to_owned());
-        return None;
-    }
-    Some(Trigger::Statement { number, side })
-}
-
-fn log(context: &mut Context<'_>, point: &file::Point) -> Option<Trigger> {
-    let pattern = context.pattern("failure.at.log", point.log.as_ref()?);
-    let known = point.on.as_ref().is_none_or(|on| context.service("failure.at.on", on));
-    known.then(|| Trigger::Log { service: point.on.clone(), pattern })
-}
-
 fn fault(
     context: &mut Context<'_>,
     index: usize,
@@ -173,7 +43,7 @@ fn fault(
     heal: Option<file::Heal>,
 ) -> Option<PlannedFault> {
     let path = |word: &str| format!("failure.inject.{index}.{word}");
-    let (word, fault) = match written {
+    let (word, mut fault) = match written {
         file::Fault::Abort(_) => ("abort", Fault::Abort),
         file::Fault::Kill(kill) => ("kill", self::kill(context, &path("kill"), kill)?),
         file::Fault::Stop(on) => ("stop", Fault::Stop { service: on.service.clone() }),
@@ -189,7 +59,31 @@ fn fault(
                 heal: exec.heal.as_ref().map(|command| command.0.clone()),
             },
         ),
+        file::Fault::Cut(cut) => {
+            ("cut", wire(&cut.service, Weather::Cut { reset: cut.by == file::CutBy::Reset }))
+        }
+        file::Fault::Blackhole(on) => ("blackhole", wire(&on.service, Weather::Blackhole)),
+        file::Fault::Refuse(on) => ("refuse", wire(&on.service, Weather::Refuse)),
+        file::Fault::Delay(delay) => {
+            let jitter_ms = delay.jitter.map_or(0, |span| crate::millis::of(span.0));
+            ("delay", wire(&delay.service, Weather::Delay { ms: crate::millis::of(delay.by.0), jitter_ms }))
+        }
+        file::Fault::Throttle(slow) => ("throttle", throttle(context, &path("throttle"), slow)?),
+        file::Fault::Lock(lock) => ("lock", database::lock(context, &path("lock"), lock)?),
+        file::Fault::TerminateBackend(end) => {
+            ("terminate_backend", database::terminate(context, &path("terminate_backend"), end)?)
+        }
+        file::Fault::Revoke(revoke) => ("revoke", database::revoke(context, &path("revoke"), revoke)?),
+        file::Fault::ReadOnly(on) => {
+            ("read_only", database::read_only(context, &path("read_only"), &on.service)?)
+        }
+        file::Fault::Limit(limit) => ("limit", self::limit(context, &path("limit"), limit)?),
+        file::Fault::FillDisk(disk) => ("fill_disk", disk::fill(context, &path("fill_disk"), disk)?),
+        file::Fault::Answer(answer) => ("answer", self::answer(context, &path("answer"), answer)),
     };
+    if let Fault::Wire { number, .. } = &mut fault {
+        *number = u32::try_from(index).unwrap_or(u32::MAX);
+    }
     let known =
         fault.service().is_none_or(|service| context.service(&format!("{}.service", path(word)), service));
     let heal = match heal {
@@ -197,13 +91,59 @@ fn fault(
         Some(file::Heal::AfterRollback) => Heal::AfterRollback,
         Some(file::Heal::Never) => Heal::Never,
     };
-    let observed = fault.service().filter(|service| context.databases.contains_key(*service));
+    let observed = fault.service().filter(|service| context.is_observed(service));
     if let (Heal::Never, Some(service)) = (heal, observed) {
         let message = format!("`{service}` is observed: with a fault that stays, its state cannot be read");
         let diagnostic = context.wrong("failure.heal", message);
         diagnostic.help.push("say `before_rollback` or `after_rollback`".to_owned());
     }
     known.then(|| PlannedFault { fault, heal, at: context.place(&path(word)) })
+}
+
+/// Its number is that of its place in the list.
+fn wire(service: &str, weather: Weather) -> Fault {
+    Fault::Wire { service: service.to_owned(), weather, number: 0 }
+}
+
+fn throttle(context: &mut Context<'_>, path: &str, slow: &file::Throttle) -> Option<Fault> {
+    let bytes_per_second = slow.bytes_per_second;
+    if bytes_per_second == 0 {
+        let message = "at 0 bytes per second nothing passes";
+        let diagnostic = context.wrong(&format!("{path}.bytes_per_second"), message);
+        diagnostic.help.push("that is a `blackhole`".to_owned());
+        return None;
+    }
+    Some(wire(&slow.service, Weather::Throttle { bytes_per_second }))
+}
+
+fn answer(context: &mut Context<'_>, path: &str, answer: &file::AnswerFault) -> Fault {
+    let matching = answer.matching.as_ref();
+    let matching = matching.map(|pattern| context.pattern(&format!("{path}.matching"), pattern));
+    let message = answer.message.clone().unwrap_or_else(|| "this is a drill".to_owned());
+    let refusal = Refusal { code: answer.code.clone(), message };
+    wire(&answer.service, Weather::Answer { refusal, matching, once: answer.once })
+}
+
+/// Engines take no less.
+const LEAST_MEMORY: u64 = 6 << 20;
+
+fn limit(context: &mut Context<'_>, path: &str, limit: &Limit) -> Option<Fault> {
+    let limits = Limits { memory: limit.memory.map(|size| size.0), cpu_percent: limit.cpu_percent };
+    if limits == Limits::default() {
+        let diagnostic = context.wrong_key(path, "nothing is limited");
+        diagnostic.help.push("say `memory: 64mb`, `cpu_percent: 10`, or both".to_owned());
+        return None;
+    }
+    if limits.memory.is_some_and(|bytes| bytes < LEAST_MEMORY) {
+        context.wrong(&format!("{path}.memory"), "no engine limits memory to less than 6mb");
+        return None;
+    }
+    if limits.cpu_percent == Some(0) {
+        let diagnostic = context.wrong(&format!("{path}.cpu_percent"), "with 0 percent nothing runs");
+        diagnostic.help.push("that is a `pause`".to_owned());
+        return None;
+    }
+    Some(Fault::Limit { service: limit.service.clone(), limits })
 }
 
 const SIGNALS: [&str; 8] =

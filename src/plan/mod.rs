@@ -1,15 +1,25 @@
 //! What a scenario means: every name resolved, every default filled in, every mistake found.
 
+pub mod across;
+mod backup;
 mod build;
 mod context;
+pub mod database;
+mod disk;
 mod drill;
 mod expect;
 mod facts;
 mod failure;
+mod gateways;
 pub mod model;
+pub mod observe;
+mod point;
+mod statements;
 mod steps;
 #[cfg(test)]
 mod tests;
+pub mod traffic;
+mod wire;
 
 pub use build::{FILE, Input, Planned, scenario};
 pub use drill::{Options, PlannedDrill, drill};

@@ -2,15 +2,20 @@
 //!
 //! It is the first record of every journal, so it is a format: names are stable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::across::Across;
+use super::database::DatabaseFault;
+use super::observe::Observed;
+use super::traffic::Traffic;
 use crate::compose::Project;
 use crate::compose::model::{Build, PullPolicy};
 use crate::diagnostic::Place;
+use crate::gateway::control::{self, Route, Weather};
 use crate::secret::Secret;
 
 /// A whole drill.
@@ -26,6 +31,9 @@ pub struct DrillPlan {
     pub hide_values: bool,
     /// How long the whole drill may take, in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// How many stages of a sweep run at once.
+    #[serde(default = "one")]
+    pub lanes: u32,
 }
 
 /// One scenario of a drill and what it must reach (S23).
@@ -39,6 +47,20 @@ pub struct Entry {
     pub should_fail: bool,
     /// The checks that must fail, exactly these.
     pub because: Vec<String>,
+    /// Whether every point is tried (a sweep).
+    #[serde(default)]
+    pub sweep: Option<Sweep>,
+}
+
+/// A sweep: one run per point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// Whether points are tried that cannot lead to another state than one that is tried.
+    pub exhaustive: bool,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// One scenario.
@@ -61,8 +83,14 @@ pub struct Plan {
     /// How long the staging system may take to come up.
     #[serde(with = "crate::millis")]
     pub up_within: Duration,
+    /// Services that hold nothing worth resetting between two runs of a sweep.
+    #[serde(default)]
+    pub stateless: BTreeSet<String>,
     /// The observed databases, by service.
     pub databases: BTreeMap<String, Database>,
+    /// The other observed stores, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stores: BTreeMap<String, Observed>,
     /// What fills the system before the drill.
     pub seed: Vec<Step>,
     /// The operation whose rollback is drilled.
@@ -73,12 +101,27 @@ pub struct Plan {
     pub rollback: Rollback,
     /// What must hold afterwards.
     pub expect: Expect,
+    /// What clients do meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traffic: Vec<Traffic>,
     /// Columns whose values are shown as length and digest, as `table.column` or `table.*`.
     pub mask: Vec<String>,
     /// SHA-256 of every file that is part of the change, the rollback or the seed, by shown path.
     pub digests: BTreeMap<String, String>,
+    /// The gateways, by the service that they stand before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gateways: BTreeMap<String, Gateway>,
     /// Ports that must be reachable from the runner, by service.
     pub reach: BTreeMap<String, Vec<u16>>,
+}
+
+/// A gateway in front of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gateway {
+    /// The ports that it stands before.
+    pub routes: Vec<Route>,
+    /// The services, and their one-shot containers, that call through it.
+    pub clients: BTreeSet<String>,
 }
 
 /// An observed database.
@@ -86,6 +129,9 @@ pub struct Plan {
 pub struct Database {
     /// The Compose service.
     pub service: String,
+    /// The kind of server.
+    #[serde(default)]
+    pub engine: Engine,
     /// Port in the container.
     pub port: u16,
     /// Its name.
@@ -96,6 +142,17 @@ pub struct Database {
     pub password: Option<Secret>,
     /// Where it is written.
     pub at: Place,
+}
+
+/// Kinds of database servers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// PostgreSQL.
+    #[default]
+    Postgres,
+    /// MariaDB.
+    Mariadb,
 }
 
 /// One step of an operation.
@@ -146,7 +203,14 @@ pub enum Action {
         service: String,
         /// The command.
         command: Vec<String>,
+        /// Added to its environment.
+        #[serde(default)]
+        environment: BTreeMap<String, String>,
     },
+    /// Backs a database up.
+    Backup(Dump),
+    /// Puts back what was backed up.
+    Restore(Dump),
     /// An HTTP call.
     Http(HttpCall),
     /// A command on the runner's machine.
@@ -165,6 +229,17 @@ pub enum Action {
         /// The tar file, absolute.
         tar: PathBuf,
     },
+}
+
+/// The server's own tool that writes or reads a dump of a database, inside its service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dump {
+    /// The database, by its service.
+    pub database: String,
+    /// The command.
+    pub command: Vec<String>,
+    /// Added to its environment: the password.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// A change of what a service runs; what is none stays as it is.
@@ -264,6 +339,8 @@ pub enum Fact {
         /// A text that its output must contain.
         contains: Option<String>,
     },
+    /// Each key of one store is in at least one of others.
+    Across(Across),
     /// A service printed a line.
     Log {
         /// The service.
@@ -316,6 +393,13 @@ pub enum Trigger {
         number: u32,
         /// The side of it.
         side: Side,
+    },
+    /// A place in the step's conversation with a service, held by its gateway: exact.
+    Wire {
+        /// The mark.
+        mark: control::Mark,
+        /// The mark as it is written, such as `statement 3`.
+        words: String,
     },
     /// A line in the output of the step, or of a service.
     Log {
@@ -397,6 +481,45 @@ pub enum Fault {
         /// What undoes it.
         heal: Option<Vec<String>>,
     },
+    /// Something on the wire between the operation and a service.
+    Wire {
+        /// The service that is called.
+        service: String,
+        /// What happens there.
+        weather: Weather,
+        /// Its number among the faults, by which it is ended; several may lie on one service.
+        number: u32,
+    },
+    /// Nothing more can be written to what a folder lies on.
+    FillDisk {
+        /// The service.
+        service: String,
+        /// The folder in its container.
+        path: String,
+    },
+    /// Less memory or processor time.
+    Limit {
+        /// The service.
+        service: String,
+        /// How much is left.
+        limits: Limits,
+    },
+    /// Something inside an observed database.
+    Database {
+        /// The service.
+        service: String,
+        /// What happens there.
+        fault: DatabaseFault,
+    },
+}
+
+/// The most that each container of a service may use; what is none is not limited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Memory with swap, in bytes.
+    pub memory: Option<u64>,
+    /// Processor time, in percent of one processor.
+    pub cpu_percent: Option<u32>,
 }
 
 impl Fault {
@@ -409,7 +532,11 @@ impl Fault {
             | Self::Pause { service }
             | Self::Restart { service }
             | Self::Disconnect { service, .. }
-            | Self::Exec { service, .. } => Some(service),
+            | Self::Exec { service, .. }
+            | Self::Wire { service, .. }
+            | Self::FillDisk { service, .. }
+            | Self::Limit { service, .. }
+            | Self::Database { service, .. } => Some(service),
         }
     }
 
@@ -423,6 +550,43 @@ impl Fault {
             Self::Restart { .. } => "restart",
             Self::Disconnect { .. } => "disconnect",
             Self::Exec { .. } => "exec",
+            Self::Wire { weather, .. } => weather.word(),
+            Self::FillDisk { .. } => "fill_disk",
+            Self::Limit { .. } => "limit",
+            Self::Database { fault, .. } => fault.word(),
+        }
+    }
+
+    /// Whether it may end a service's processes with no chance to finish what they were doing (S14).
+    pub fn may_crash(&self) -> bool {
+        match self {
+            Self::Kill { .. } | Self::FillDisk { .. } => true,
+            Self::Limit { limits, .. } => limits.memory.is_some(),
+            Self::Abort
+            | Self::Stop { .. }
+            | Self::Pause { .. }
+            | Self::Restart { .. }
+            | Self::Disconnect { .. }
+            | Self::Exec { .. }
+            | Self::Wire { .. }
+            | Self::Database { .. } => false,
+        }
+    }
+
+    /// Whether it acts on the operation, so that in a run without one there may be nothing for it to act on.
+    pub fn needs_an_operation(&self) -> bool {
+        match self {
+            Self::Abort => true,
+            Self::Database { fault, .. } => fault.needs_an_operation(),
+            Self::Kill { .. }
+            | Self::Stop { .. }
+            | Self::Pause { .. }
+            | Self::Restart { .. }
+            | Self::Disconnect { .. }
+            | Self::Exec { .. }
+            | Self::Wire { .. }
+            | Self::FillDisk { .. }
+            | Self::Limit { .. } => false,
         }
     }
 }
@@ -484,6 +648,9 @@ pub struct Expect {
     pub change_fails: bool,
     /// Explicit expectations.
     pub facts: Vec<Expectation>,
+    /// What must hold all the time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub always: Vec<Expectation>,
     /// Where it is written.
     pub at: Place,
 }
@@ -537,6 +704,8 @@ pub struct StateExpectation {
 pub enum Reference {
     /// The capture before the change.
     Before,
+    /// The same, plus what clients were promised since.
+    BeforePlusAcknowledged,
     /// The same, and sequences exactly.
     Exact,
     /// A twin of the seeded stage with these steps applied.
@@ -568,6 +737,13 @@ pub enum Covers {
         columns: Vec<String>,
         /// Only these rows.
         condition: Option<String>,
+    },
+    /// All tables of a schema, or some of their columns.
+    Schema {
+        /// Its name.
+        schema: String,
+        /// Only these columns; empty is all.
+        columns: Vec<String>,
     },
     /// A schema object by its name in reports.
     Object(String),

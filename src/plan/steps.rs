@@ -1,16 +1,15 @@
-//! Steps: names resolved, SQL cut into statements, images told apart.
+//! Steps: names resolved, images told apart.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::context::Context;
 use super::facts::{self, Given};
-use super::model::{Action, Deploy, Image, Statement, Step};
+use super::model::{Action, Deploy, Image, Step};
+use super::{backup, statements};
 use crate::compose::model::{Build, PullPolicy};
-use crate::diagnostic::{Diagnostic, Source};
 use crate::scenario::step::{self as file, Scalar};
 use crate::scenario::timespan::Timespan;
-use crate::sql;
 
 /// How long a step may take where nothing is said.
 const STEP: Duration = Duration::from_secs(600);
@@ -31,12 +30,12 @@ pub(super) fn build(context: &mut Context<'_>, path: &str, owner: Owner, steps: 
     for (number, step) in (1..).zip(steps) {
         let at = format!("{path}.{}.{}", number - 1, word(step));
         let (id, timeout) = common(step);
-        if let Some(first) = id.as_ref().and_then(|id| ids.insert(id.clone(), number)) {
+        if let Some(first) = id.and_then(|id| ids.insert(id.clone(), number)) {
             context.wrong(&format!("{at}.id"), format!("step {first} has this id already"));
         }
         let Some((title, action)) = action(context, &at, owner, step) else { continue };
         let timeout = timeout.map_or(STEP, |span| span.0);
-        built.push(Step { number, id: id.clone(), title, action, timeout, at: context.place(&at) });
+        built.push(Step { number, id: id.cloned(), title, action, timeout, at: context.place(&at) });
     }
     built
 }
@@ -51,21 +50,23 @@ fn word(step: &file::Step) -> &'static str {
         file::Step::Host(_) => "host",
         file::Step::Wait(_) => "wait",
         file::Step::Volume(_) => "volume",
+        file::Step::Backup(_) => "backup",
         file::Step::Restore(_) => "restore",
     }
 }
 
-fn common(step: &file::Step) -> (&Option<String>, Option<Timespan>) {
+fn common(step: &file::Step) -> (Option<&String>, Option<Timespan>) {
     match step {
-        file::Step::Run(step) => (&step.id, step.timeout),
-        file::Step::Deploy(step) => (&step.id, step.timeout),
-        file::Step::Sql(step) => (&step.id, step.timeout),
-        file::Step::Exec(step) => (&step.id, step.timeout),
-        file::Step::Http(step) => (&step.id, step.timeout),
-        file::Step::Host(step) => (&step.id, step.timeout),
-        file::Step::Wait(step) => (&step.id, step.timeout),
-        file::Step::Volume(step) => (&step.id, step.timeout),
-        file::Step::Restore(step) => (&step.id, step.timeout),
+        file::Step::Run(step) => (step.id.as_ref(), step.timeout),
+        file::Step::Deploy(step) => (step.id.as_ref(), step.timeout),
+        file::Step::Sql(step) => (step.id.as_ref(), step.timeout),
+        file::Step::Exec(step) => (step.id.as_ref(), step.timeout),
+        file::Step::Http(step) => (step.id.as_ref(), step.timeout),
+        file::Step::Host(step) => (step.id.as_ref(), step.timeout),
+        file::Step::Wait(step) => (step.id.as_ref(), step.timeout),
+        file::Step::Volume(step) => (step.id.as_ref(), step.timeout),
+        file::Step::Backup(step) => (Some(&step.id), step.timeout),
+        file::Step::Restore(step) => (step.id.as_ref(), step.timeout),
     }
 }
 
@@ -73,13 +74,14 @@ fn action(context: &mut Context<'_>, at: &str, owner: Owner, step: &file::Step) 
     match step {
         file::Step::Run(step) => run(context, at, step),
         file::Step::Deploy(step) => deploy(context, at, step),
-        file::Step::Sql(step) => sql_step(context, at, step),
+        file::Step::Sql(step) => statements::step(context, at, step),
         file::Step::Exec(step) => exec(context, at, step),
         file::Step::Http(step) => http(context, at, step),
         file::Step::Host(step) => host(context, at, step),
         file::Step::Wait(step) => wait(context, at, step),
         file::Step::Volume(step) => seed_only(context, at, owner).then(|| volume(context, at, step))?,
-        file::Step::Restore(step) => seed_only(context, at, owner).then(|| restore(context, at, step))?,
+        file::Step::Backup(step) => backup::backup(context, at, step),
+        file::Step::Restore(step) => backup::restore(context, at, step),
     }
 }
 
@@ -108,7 +110,8 @@ fn exec(context: &mut Context<'_>, at: &str, step: &file::ExecStep) -> Option<(S
     let known = context.service(&format!("{at}.service"), &step.service);
     let command = step.command.0.clone();
     let title = format!("exec in {}: {}", step.service, shown(&command));
-    known.then(|| (title, Action::Exec { service: step.service.clone(), command }))
+    let environment = texts(&step.env);
+    known.then(|| (title, Action::Exec { service: step.service.clone(), command, environment }))
 }
 
 fn http(context: &mut Context<'_>, at: &str, step: &file::HttpStep) -> Option<(String, Action)> {
@@ -153,89 +156,6 @@ fn volume(context: &mut Context<'_>, at: &str, step: &file::VolumeStep) -> Optio
     let tar = context.path(&format!("{at}.tar"), &step.tar)?;
     let title = format!("fill volume {} from {}", step.volume, step.tar);
     Some((title, Action::Volume { volume: step.volume.clone(), tar }))
-}
-
-fn sql_step(context: &mut Context<'_>, at: &str, step: &file::SqlStep) -> Option<(String, Action)> {
-    let known = context.database(&format!("{at}.on"), &step.on);
-    let (source, file) = match (&step.file, &step.text) {
-        (Some(file), None) => {
-            let source = context.text(&format!("{at}.file"), file)?;
-            (source.clone(), Some(source.name.clone()))
-        }
-        (None, Some(text)) => (Source::new("text", text.clone()), None),
-        (given, _) => {
-            let both = if given.is_some() { "both are" } else { "neither is" };
-            context.wrong_key(at, format!("`sql` takes a `file` or a `text`; {both} given"));
-            return None;
-        }
-    };
-    let mut statements = statements(context, at, &source, file.is_some())?;
-    if step.transaction {
-        wrap(context, at, &mut statements);
-    }
-    let count = statements.len();
-    let plural = if count == 1 { "" } else { "s" };
-    let name = step.file.as_deref().unwrap_or("text");
-    let title = format!("sql on {}: {name}, {count} statement{plural}", step.on);
-    known.then(|| (title, Action::Sql { database: step.on.clone(), file, statements }))
-}
-
-fn restore(context: &mut Context<'_>, at: &str, step: &file::RestoreStep) -> Option<(String, Action)> {
-    let known = context.database(&format!("{at}.on"), &step.on);
-    let source = context.text(&format!("{at}.file"), &step.file)?;
-    // pg_dump 13.22 and later guard their output with these two meta-commands; they hold no SQL.
-    let harmless = |line: &str| line.starts_with("\\restrict ") || line.starts_with("\\unrestrict ");
-    let lines = source.text.lines().map(|line| if harmless(line) { "" } else { line });
-    let text = lines.collect::<Vec<_>>().join("\n");
-    let statements = statements(context, at, &Source::new(source.name.clone(), text), true)?;
-    let title = format!("restore {} on {}", step.file, step.on);
-    let action = Action::Sql { database: step.on.clone(), file: Some(source.name.clone()), statements };
-    known.then_some((title, action))
-}
-
-fn statements(
-    context: &mut Context<'_>,
-    at: &str,
-    source: &std::sync::Arc<Source>,
-    in_file: bool,
-) -> Option<Vec<Statement>> {
-    let cut = match sql::split(&source.text) {
-        Ok(cut) => cut,
-        Err(error) => {
-            let diagnostic = if in_file {
-                Diagnostic::at(source, error.span.clone(), error.message)
-            } else {
-                context.spot(&format!("{at}.text")).mistake(error.message)
-            };
-            context.mistakes.push(diagnostic.label(error.label).help(error.help));
-            return None;
-        }
-    };
-    if cut.is_empty() {
-        let field = if in_file { "file" } else { "text" };
-        context.wrong(&format!("{at}.{field}"), "there is no statement in it");
-        return None;
-    }
-    let statement =
-        |cut: sql::Statement| Statement { text: cut.text, line: cut.line, copy_data: cut.copy_data };
-    Some(cut.into_iter().map(statement).collect())
-}
-
-/// Puts BEGIN before and COMMIT behind; both count as statements (S8).
-fn wrap(context: &mut Context<'_>, at: &str, statements: &mut Vec<Statement>) {
-    let inner = statements.iter().find(|statement| sql::is_transaction_control(&statement.text)).cloned();
-    if let Some(inner) = inner {
-        let message =
-            format!("the SQL controls transactions itself: `{}` on line {}", inner.text, inner.line);
-        context
-            .wrong(&format!("{at}.transaction"), message)
-            .help
-            .push("leave out `transaction: true`".to_owned());
-    }
-    let bare = |text: &str, line| Statement { text: text.to_owned(), line, copy_data: None };
-    let last = statements.last().map_or(1, |statement| statement.line);
-    statements.insert(0, bare("BEGIN", 1));
-    statements.push(bare("COMMIT", last));
 }
 
 fn deploy(context: &mut Context<'_>, at: &str, step: &file::DeployStep) -> Option<(String, Action)> {

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::model::{Action, Heal, Plan, Trigger};
+use super::database::{DatabaseFault, Securable};
+use super::model::{Action, Covers, Engine, Fact, Fault, Heal, Plan, StateKind, Trigger};
 use super::{Input, Options, drill, scenario};
 use crate::diagnostic::Diagnostic;
 use crate::files::MemoryFiles;
+use crate::gateway::control::Protocol;
 
 const COMPOSE: &str = "services:
   db:
@@ -53,7 +55,7 @@ fn files<'a>(scenario: &'a str, more: &[(&'a str, &'a str)]) -> MemoryFiles {
 
 fn plan_of(text: &str, more: &[(&str, &str)], allow_host: bool) -> Result<Plan, Vec<Diagnostic>> {
     let (files, variables) = (files(text, more), BTreeMap::new());
-    let input = Input { files: &files, variables: &variables, allow_host };
+    let input = Input { files: &files, variables: &variables, allow_host, records: false };
     scenario(input, Path::new("/s"), "s").map(|planned| planned.plan)
 }
 
@@ -139,6 +141,22 @@ fn unknown_and_duplicate_keys_are_refused() {
 }
 
 #[test]
+fn a_profile_that_no_service_has_is_refused() {
+    let api = "  api:\n    image: shop:1\n";
+    let compose = COMPOSE.replace(api, "  api:\n    image: shop:1\n    profiles: [web]\n");
+    let of = |profile: &str| {
+        let staging = format!("compose: compose.yaml\n  profiles: [{profile}]");
+        plan_of(&with("compose: compose.yaml", &staging), &[("/s/compose.yaml", &compose)], false)
+    };
+    let mistakes = of("wbe").unwrap_err();
+    assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
+    assert_eq!(mistakes[0].place().to_string(), "s/scenario.yaml:5:14");
+    assert_eq!(mistakes[0].message, "no service has the profile `wbe`");
+    assert_eq!(mistakes[0].help, ["did you mean `web`?"]);
+    assert_eq!(of("web").unwrap().project.profiles, ["web"]);
+}
+
+#[test]
 fn impossible_points_are_refused() {
     one("statement: 2 }", "statement: 4 }", "there is no statement 4: step 1 has 3");
     one("statement: 2 }", "statement: 0 }", "there is no statement 0");
@@ -148,7 +166,7 @@ fn impossible_points_are_refused() {
         "step: migrat",
         "no step of the change has the id `migrat`; did you mean `migrate`?",
     );
-    one("step: 1, statement: 2", "step: 2, statement: 1", "step 2 is no `sql` step");
+    one("step: 1, statement: 2", "step: 2, statement: 1", "step 2 is no `sql`, `run` or `exec` step");
     one("step: 1, statement: 2", "step: 2, hold: after", "after the last step the change is finished");
     one("step: 1, statement: 2", "statement: 2", "`step` is missing");
     one("statement: 2 }", "log: x, after: 2s }", "one point has one of these: log, after");
@@ -183,9 +201,343 @@ fn faults_must_be_possible() {
         "disconnect: { service: api, network: frnt }",
         "not on a network `frnt`; did you mean `front`?",
     );
+    one("abort: {}", "limit: { service: db }", "nothing is limited; say `memory: 64mb`");
+    one("abort: {}", "limit: { service: db, memory: 64 }", "expected a size such as `64mb`");
+    one("abort: {}", "limit: { service: db, memory: 5mb }", "no engine limits memory to less than 6mb");
+    one("abort: {}", "limit: { service: db, cpu_percent: 0 }", "that is a `pause`");
     one("[ { abort: {} } ]", "[]", "nothing is injected");
     one("[ { abort: {} } ]", "[ { abort: {} } ]\n  then: continue", "an aborted change cannot continue");
     one("abort: {}", "explode: {}", "unknown key `explode` in `inject`");
+}
+
+#[test]
+fn a_store_is_observed_once_and_its_service_is_known() {
+    let observing = |redis: &str| GOOD.replace("change:\n", &format!("  redis:\n{redis}change:\n"));
+    let good = plan(&observing("    - { service: api, user: app }\n"));
+    assert_eq!(good.stores["api"].words(), "Redis of api as app");
+    assert_eq!(good.reach["api"], [6379]);
+    assert_eq!(
+        mistakes(&observing(
+            "    - { service: ap }\n    - { service: db }\n    - { service: api, password: { env: NO } }\n"
+        )),
+        [
+            "9: there is no service `ap` in the Compose files; did you mean `api`?",
+            "10: `db` is observed already",
+            "11: `NO` is set neither for service `api` nor here; export NO before you start Backout",
+        ]
+    );
+    let stays = observing("    - { service: api }\n")
+        .replace("[ { abort: {} } ]", "[ { pause: { service: api } } ]\n  heal: never");
+    assert_eq!(
+        mistakes(&stays),
+        [
+            "16: `api` is observed: with a fault that stays, its state cannot be read; say `before_rollback` or `after_rollback`"
+        ]
+    );
+}
+
+#[test]
+fn a_mariadb_is_observed_and_clients_speak_to_it() {
+    let text = GOOD
+        .replace("engine: postgres", "engine: mariadb")
+        .replace("  - sql: { id: migrate, on: db, file: up.sql }", "  - run: { id: migrate, service: api }")
+        .replace("    - sql: { on: db, file: down.sql }", "    - run: { service: api }")
+        .replace("step: 1, statement: 2", "step: 1, on: db, statement: 2")
+        .replace("image: shop:1", "image: shop:1\n    # nothing");
+    let except = "data: { as_before: { except: [ { table: beats, because: x } ] } }";
+    let compose = COMPOSE.replace("    networks: [front, back]\n", "");
+    let of = |text: &str| {
+        let files = MemoryFiles::new([("/s/scenario.yaml", text), ("/s/compose.yaml", compose.as_str())]);
+        let variables = BTreeMap::new();
+        let input = Input { files: &files, variables: &variables, allow_host: false, records: false };
+        scenario(input, Path::new("/s"), "s").map(|planned| planned.plan)
+    };
+    let good = of(&text.replace("data: as_before", except)).unwrap();
+    assert_eq!((good.databases["db"].engine, good.databases["db"].port), (Engine::Mariadb, 3306));
+    assert_eq!(good.gateways["db"].routes[0].protocol, crate::gateway::control::Protocol::Mysql);
+    let covers = &good.expect.states[&StateKind::Data].except[0].covers;
+    assert!(matches!(covers, Covers::Table { table, .. } if table == "shop.beats"), "{covers:?}");
+    let wrong = of(&text.replace("abort: {}", "read_only: { service: db }")).unwrap_err();
+    assert_eq!(wrong.len(), 1);
+    assert!(wrong[0].message.starts_with("`db` is no PostgreSQL"), "{:?}", wrong[0]);
+}
+
+#[test]
+fn a_sql_step_is_cut_as_its_server_reads_it() {
+    let mariadb = GOOD.replace("engine: postgres", "engine: mariadb");
+    let up = "DELIMITER //\nCREATE PROCEDURE p() BEGIN SELECT 1; END//\nDELIMITER ;\nUPDATE a SET b = 'it\\'s;';\n";
+    let planned = plan_of(&mariadb, &[("/s/up.sql", up)], false).unwrap();
+    let Action::Sql { statements, .. } = &planned.change[0].action else { panic!("not sql") };
+    let texts: Vec<&str> = statements.iter().map(|statement| statement.text.as_str()).collect();
+    assert_eq!(texts, ["CREATE PROCEDURE p() BEGIN SELECT 1; END", "UPDATE a SET b = 'it\\'s;'"]);
+    let wrapped = mariadb.replace("file: up.sql }", "file: up.sql, transaction: true }");
+    assert_eq!(
+        mistakes(&wrapped),
+        [
+            "9: MariaDB commits by itself around `ALTER TABLE a ADD b int` on line 1: no transaction holds it; \
+             leave out `transaction: true`, and see with a point after each statement what is left"
+        ]
+    );
+}
+
+#[test]
+fn a_restore_names_a_backup_that_was_made_or_a_dump() {
+    let backed = GOOD
+        .replace("change:\n", "change:\n  - backup: { id: before, on: db }\n")
+        .replace("step: 1", "step: 2");
+    let restored = |step: &str| backed.replace("sql: { on: db, file: down.sql }", step);
+    let planned = plan(&restored("restore: { on: db, backup: before }"));
+    let Action::Restore(dump) = &planned.rollback.steps[0].action else { panic!("no restore") };
+    assert_eq!(dump.command.last().unwrap(), "/tmp/backout-before.dump");
+    assert!(!dump.command.iter().any(|word| word.contains("pw")), "a password is no argument");
+    assert_eq!(dump.environment["PGPASSWORD"], "pw");
+    assert_eq!(planned.rollback.steps[0].title, "restore db from the backup before");
+    let from_file = plan(&restored("restore: { on: db, file: down.sql }"));
+    assert!(
+        matches!(&from_file.rollback.steps[0].action, Action::Sql { statements, .. } if statements.len() == 1)
+    );
+    assert_eq!(
+        mistakes(&restored("restore: { on: db, backup: befor }")),
+        [
+            "17: no `backup` step before this one has the id `befor`; did you mean `before`?; make it in the seed \
+             or the change: `- backup: { id: before, on: db }`"
+        ]
+    );
+    assert_eq!(
+        mistakes(&restored("restore: { on: db }")),
+        ["17: `restore` takes a `backup` or a `file`; neither is given"]
+    );
+    assert_eq!(
+        mistakes(&backed.replace("id: before", "id: a/b")),
+        ["9: the name of a backup is that of a file; use letters, digits, `-` and `_`"]
+    );
+}
+
+#[test]
+fn keys_across_stores_come_from_what_is_observed() {
+    let across = |every: &str, among: &str| {
+        GOOD.replace("change:\n", "  redis: [ { service: api } ]\nchange:\n").replace(
+            "  data: as_before\n",
+            &format!(
+                "  across:\n    - {{ name: n, always: true, every: {{ {every} }}, in: [ {{ {among} }} ] }}\n"
+            ),
+        )
+    };
+    let good = plan(&across("on: db, query: SELECT 1", "on: api, keys: 'order:*:new'"));
+    let Fact::Across(found) = &good.expect.facts[0].fact else { panic!("not across") };
+    assert_eq!(found.among[0].words(), "order:*:new on api");
+    assert_eq!(good.expect.always.len(), 1, "it is watched as well");
+    assert_eq!(
+        mistakes(&across("on: db, query: SELECT 1, keys: x", "on: db, queue: q")),
+        [
+            "20: exactly one of `query`, `keys` and `queue` is given; a database has a query, a Redis keys, a \
+             RabbitMQ a queue",
+            "20: where in a message is the key?; say it as a JSON pointer: `at: /id`",
+            "20: `db` is not observed under `observe.rabbitmq`; name it there: `rabbitmq: [ { service: db, … } ]`",
+        ]
+    );
+    assert_eq!(
+        mistakes(&across("on: api, keys: 'order:'", "on: db, query: SELECT 1")),
+        ["20: a pattern of keys has one `*`, which stands for the key; write it as `order:*`"]
+    );
+}
+
+#[test]
+fn a_document_has_a_name_a_port_and_pointers() {
+    let observing = |list: &str| GOOD.replace("change:\n", &format!("  documents:\n{list}change:\n"));
+    let good = plan(&observing("    - { name: flags, service: api, get: /flags, ignore: [/at] }\n"));
+    assert_eq!(good.stores["flags"].words(), "/flags of api");
+    assert_eq!(good.reach["api"], [8080]);
+    assert_eq!(
+        mistakes(&observing(
+            "    - { name: a.b, service: api, get: flags, ignore: [flags.at] }\n    - { name: x, service: db, get: / }\n"
+        )),
+        [
+            "9: a path starts with `/`",
+            "9: `a.b` is no name for a table of a report; use letters, digits, `-` and `_`",
+            "9: a JSON pointer starts with `/`; write `/flags/at`",
+            "10: service `db` names no port; say `port:` here, or `expose:` in Compose",
+        ]
+    );
+}
+
+#[test]
+fn only_files_that_outlive_their_container_are_observed() {
+    let compose = "services:
+  db: { image: postgres:15, environment: { POSTGRES_PASSWORD: pw } }
+  api: { image: 'shop:1', expose: ['8080'], tmpfs: [/run], volumes: [data:/data, '/data/own'] }
+volumes: { data: {} }
+";
+    let observing = |files: &str| {
+        let text = GOOD.replace("change:\n", &format!("  files:\n{files}change:\n"));
+        let files = MemoryFiles::new([
+            ("/s/scenario.yaml", text.as_str()),
+            ("/s/compose.yaml", compose),
+            ("/s/up.sql", "a; b; c"),
+            ("/s/down.sql", "d"),
+        ]);
+        let variables = BTreeMap::new();
+        let input = Input { files: &files, variables: &variables, allow_host: false, records: false };
+        scenario(input, Path::new("/s"), "s").map(|planned| planned.plan)
+    };
+    let good = observing("    - { service: api, path: /data/ }\n    - { service: api, path: /data/own/x }\n")
+        .unwrap();
+    assert_eq!(good.stores.keys().collect::<Vec<_>>(), ["api:/data", "api:/data/own/x"]);
+    let wrong = observing(
+        "    - { service: api, path: data }
+    - { service: api, path: /run/x }
+    - { service: api, path: /etc }
+    - { service: apy, path: /data }
+    - { service: api, path: /data }
+    - { service: api, path: /data/ }
+",
+    );
+    let wrong = wrong.unwrap_err();
+    let said: Vec<String> =
+        wrong.iter().map(|one| format!("{}: {}", one.place().line, one.message)).collect();
+    assert_eq!(
+        said,
+        [
+            "9: `data` is no absolute path in the container",
+            "10: `/run/x` of `api` lies on a tmpfs, which only its own container sees",
+            "11: `/etc` of `api` lies on no volume or bind mount of the Compose file",
+            "12: there is no service `apy` in the Compose files",
+            "14: `api:/data` is observed already",
+        ]
+    );
+}
+
+#[test]
+fn s16_tables_of_databases_have_a_schema_and_those_of_other_stores_have_not() {
+    let except = "{ as_before: { except: [ { table: beats, because: x }, { table: api.db0, where: 'session:*', because: x } ] } }";
+    let text = GOOD.replace("change:\n", "  redis: [ { service: api } ]\nchange:\n");
+    let planned = plan(&text.replace("data: as_before", &format!("data: {except}")));
+    let covered = planned.expect.states[&StateKind::Data].except.iter().map(|one| match &one.covers {
+        Covers::Table { table, .. } => table.as_str(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(covered.collect::<Vec<_>>(), ["public.beats", "api.db0"]);
+}
+
+#[test]
+fn faults_inside_a_database_say_what_they_mean() {
+    one(
+        "abort: {}",
+        "lock: { service: api, table: a }",
+        "`api` is not an observed database; known here: db; name it under `observe.databases`",
+    );
+    one("abort: {}", "lock: { service: db }", "`table` is missing");
+    one(
+        "abort: {}",
+        "lock: { service: db, table: a, where: ' ' }",
+        "leave `where` out to lock the whole table",
+    );
+    one("abort: {}", "lock: { service: db, table: a, rows: b }", "unknown key `rows` in `lock`");
+    one(
+        "abort: {}",
+        "terminate_backend: { service: db }",
+        "whose sessions are to be ended?; say so with `application:`",
+    );
+    one("abort: {}", "terminate_backend: { service: db, matching: '(' }", "13: not a regular expression");
+    one(
+        "abort: {}",
+        "read_only: { service: bd }",
+        "there is no service `bd` in the Compose files; did you mean `db`?",
+    );
+    let revoke = |privilege: &str| format!("revoke: {{ service: db, privilege: '{privilege}', from: app }}");
+    one("abort: {}", &revoke("INSERT"), "`INSERT` is no privilege on one object; write it as in GRANT");
+    one("abort: {}", &revoke("INSRT ON a"), "`INSRT` is no privilege on this object; did you mean `INSERT`?");
+    one("abort: {}", &revoke("INSERT ON SCHEMA a"), "there are: USAGE, CREATE");
+    one("abort: {}", &revoke("UPDATE (b) ON a"), "`UPDATE (B)` is no privilege on this object");
+    let text = with("[ { abort: {} } ]", "[ { read_only: { service: db } } ]\n  heal: never");
+    assert!(mistakes(&text)[0].contains("`db` is observed"), "{:?}", mistakes(&text));
+}
+
+#[test]
+fn privileges_are_read_as_in_grant() {
+    let revoked = |privilege: &str, from: &str| {
+        let fault = format!("revoke: {{ service: db, privilege: '{privilege}', from: {from} }}");
+        let planned = plan(&with("abort: {}", &fault)).failure.unwrap().faults.remove(0);
+        let Fault::Database { fault: DatabaseFault::Revoke { privileges, on, from }, .. } = planned.fault
+        else {
+            panic!("{privilege}")
+        };
+        (privileges.join(" "), on, from)
+    };
+    let words = |privileges: &str, on: Securable, from: &str| (privileges.to_owned(), on, from.to_owned());
+    let orders = || Securable::Relation("orders".to_owned());
+    assert_eq!(revoked("insert,  UPDATE on orders", "app"), words("INSERT UPDATE", orders(), "app"));
+    assert_eq!(revoked("SELECT ON TABLE orders", "Public"), words("SELECT", orders(), "public"));
+    assert_eq!(
+        revoked("temp ON DATABASE d", "app"),
+        words("TEMPORARY", Securable::Database("d".to_owned()), "app")
+    );
+    assert_eq!(
+        revoked("ALL ON SCHEMA shop", "app"),
+        words("USAGE CREATE", Securable::Schema("shop".to_owned()), "app")
+    );
+}
+
+#[test]
+fn only_what_has_a_size_may_be_filled() {
+    let stages = |service: &str, volume: &str| {
+        let compose =
+            format!("services: {{ db: {{ image: pg, {service} }} }}\nvolumes: {{ data: {volume} }}\n");
+        let text = GOOD
+            .replace("abort: {}", "fill_disk: { service: db, path: /data/pg }")
+            .replace("password: { env: POSTGRES_PASSWORD } ", "")
+            .replace("  - deploy: { service: api, image: 'shop:2' }\n", "");
+        let files = MemoryFiles::new([
+            ("/s/scenario.yaml", text.as_str()),
+            ("/s/compose.yaml", &compose),
+            ("/s/up.sql", "SELECT 1; SELECT 2"),
+            ("/s/down.sql", "SELECT 1"),
+        ]);
+        let input = Input { files: &files, variables: &BTreeMap::new(), allow_host: false, records: false };
+        let planned = scenario(input, Path::new("/s"), "s").map(|planned| planned.plan.failure);
+        planned.map_err(|mistakes| {
+            let line = |d: &Diagnostic| format!("{}: {}; {}", d.place().line, d.message, d.help.join("; "));
+            mistakes.iter().map(line).collect::<Vec<_>>().join("\n")
+        })
+    };
+    let sized = "{ driver_opts: { type: tmpfs, device: tmpfs, o: 'mode=700,size=64m' } }";
+    for (service, volume) in [
+        ("volumes: ['data:/data']", sized),
+        ("tmpfs: ['/data:size=64m']", "{}"),
+        ("volumes: [{ type: tmpfs, target: /data, tmpfs: { size: 64m } }]", "{}"),
+        ("volumes: ['/data'], tmpfs: ['/data/pg:size=64m']", "{}"),
+    ] {
+        assert!(stages(service, volume).is_ok(), "{service}: {:?}", stages(service, volume));
+    }
+    for (service, volume, expected) in [
+        (
+            "hostname: h",
+            "{}",
+            "12: `/data/pg` is in the container's own file system, which is the host's disk; give it a tmpfs with a size: `tmpfs: [\"/data/pg:size=256m\"]`",
+        ),
+        (
+            "volumes: ['data:/data']",
+            "{}",
+            "the volume `data` has no size: it would fill the host's disk; give it one: `volumes: { data: { driver_opts: { type: tmpfs, device: tmpfs, o: \"size=256m\" } } }`",
+        ),
+        ("tmpfs: [/data]", "{}", "the tmpfs under `/data/pg` has no size: it would fill the host's memory"),
+        ("volumes: [/data]", "{}", "what is mounted under `/data/pg` lies on the host's disk"),
+        (
+            "tmpfs: ['/data:size=64m'], deploy: { replicas: 2 }",
+            "{}",
+            "`db` has 2 containers, each with its own tmpfs; only one would be filled",
+        ),
+        ("tmpfs: ['/dat:size=64m']", "{}", "is in the container's own file system"),
+    ] {
+        let found = stages(service, volume).unwrap_err();
+        assert!(!found.contains('\n') && found.contains(expected), "{service}: {found}");
+    }
+    one("abort: {}", "fill_disk: { service: db, path: data }", "`data` is no absolute path in the container");
+    one(
+        "abort: {}",
+        "fill_disk: { service: bd, path: /data }",
+        "there is no service `bd` in the Compose files; did you mean `db`?",
+    );
 }
 
 #[test]
@@ -224,6 +576,23 @@ fn s16_exceptions_are_narrow_and_have_a_reason() {
         "the change names public.a: an exception may not cover all of it",
     );
     plan(&with("data: as_before", &except("{ table: a, columns: [b], because: x }")));
+    plan(&with("data: as_before", &except("{ schema: audit, because: x }")));
+    plan(&with("data: as_before", &except("{ schema: public, columns: [b], because: x }")));
+    one(
+        "data: as_before",
+        &except("{ schema: public, because: x }"),
+        "the change names public: an exception may not cover all of it",
+    );
+    one(
+        "data: as_before",
+        &except("{ schema: audit, where: 'a > 1', because: x }"),
+        "a condition is about the rows of one table",
+    );
+    one(
+        "data: as_before",
+        &except("{ schema: audit, table: t, because: x }"),
+        "an exception for data names a `table`, found table and schema",
+    );
     plan(&with("data: as_before", &except("{ table: other, because: x }")));
 }
 
@@ -268,6 +637,28 @@ fn host_steps_are_refused_unless_they_are_allowed() {
 }
 
 #[test]
+fn a_host_step_needs_the_drills_word_although_the_command_line_allows_it() {
+    let text = with("deploy: { service: api, image: 'shop:2' }", "host: { command: [make] }");
+    let drill_that = |says: &str| {
+        let drill_file = format!("format: 1\nname: nightly\n{says}scenarios: [ {{ path: s }} ]\n");
+        let files = files(&text, &[("/d.yaml", &drill_file)]);
+        let (variables, arguments) = (BTreeMap::new(), [PathBuf::from("/d.yaml")]);
+        let input = Input { files: &files, variables: &variables, allow_host: true, records: false };
+        drill(&options(&arguments, input))
+    };
+    let refused = drill_that("").expect_err("nobody but the command line has allowed it");
+    assert_eq!(refused.len(), 1, "{refused:#?}");
+    assert_eq!(refused[0].place().to_string(), "s/scenario.yaml:10:5");
+    assert!(refused[0].message.contains("a `host` step runs on this machine, and nobody has allowed it"));
+    assert_eq!(
+        refused[0].help,
+        ["say `allow_host: true` in the drill and `--allow-host` on the command line"]
+    );
+    assert!(drill_that("allow_host: false\n").is_err());
+    assert!(drill_that("allow_host: true\n").is_ok());
+}
+
+#[test]
 fn s18_a_path_that_leaves_the_root_is_refused_by_compose_and_steps() {
     use crate::files::RootedFiles;
     let folder = tempfile::tempdir().unwrap();
@@ -279,7 +670,7 @@ fn s18_a_path_that_leaves_the_root_is_refused_by_compose_and_steps() {
     std::fs::write(inside.join("compose.yaml"), COMPOSE).unwrap();
     std::os::unix::fs::symlink(root.join("secret.sql"), inside.join("up.sql")).unwrap();
     let (files, variables) = (RootedFiles::new(&inside, &root).unwrap(), BTreeMap::new());
-    let input = Input { files: &files, variables: &variables, allow_host: false };
+    let input = Input { files: &files, variables: &variables, allow_host: false, records: false };
     let found: Vec<String> =
         scenario(input, &inside, "s").unwrap_err().into_iter().map(|mistake| mistake.message).collect();
     assert_eq!(found.len(), 2, "{found:?}");
@@ -289,7 +680,7 @@ fn s18_a_path_that_leaves_the_root_is_refused_by_compose_and_steps() {
 #[test]
 fn s17_a_password_comes_from_the_service_or_the_runner_and_is_secret() {
     let (files, variables) = (files(GOOD, &[]), BTreeMap::new());
-    let input = Input { files: &files, variables: &variables, allow_host: false };
+    let input = Input { files: &files, variables: &variables, allow_host: false, records: false };
     let planned = scenario(input, Path::new("/s"), "s").unwrap();
     assert!(planned.secrets.contains("pw"));
     assert!(!serde_json::to_string(&planned.plan.databases).unwrap().contains("\"pw\""));
@@ -313,14 +704,26 @@ fn an_alias_bomb_is_refused() {
     assert!(mistakes(&text)[0].contains("unfolds to more than"));
 }
 
+fn options<'a>(arguments: &'a [PathBuf], input: Input<'a>) -> Options<'a> {
+    Options {
+        arguments,
+        input,
+        control: true,
+        hide_values: false,
+        timeout_ms: None,
+        sweep: None,
+        lanes: None,
+        usual_lanes: 1,
+    }
+}
+
 fn drill_of(text: &str) -> Result<super::PlannedDrill, Vec<String>> {
     let files = files(GOOD, &[("/d.yaml", text)]);
     let variables = BTreeMap::new();
     let arguments = [PathBuf::from("/d.yaml")];
-    let input = Input { files: &files, variables: &variables, allow_host: false };
-    let options =
-        Options { arguments: &arguments, input, control: true, hide_values: false, timeout_ms: None };
-    drill(&options).map_err(|mistakes| mistakes.into_iter().map(|mistake| mistake.message).collect())
+    let input = Input { files: &files, variables: &variables, allow_host: false, records: false };
+    drill(&options(&arguments, input))
+        .map_err(|mistakes| mistakes.into_iter().map(|mistake| mistake.message).collect())
 }
 
 #[test]
@@ -336,7 +739,80 @@ fn s23_a_drill_says_what_its_scenarios_must_reach() {
     assert!(
         wrong("scenarios: [ { path: s, should: fail, because: [dta] } ]").contains("there is no check `dta`")
     );
-    assert!(wrong("scenarios: [ { path: s } ]\nlanes: 2").contains("`lanes` is 1"));
+    for lanes in [0, 65] {
+        let lanes = format!("scenarios: [ {{ path: s }} ]\nlanes: {lanes}");
+        assert!(wrong(&lanes).contains("`lanes` goes from 1 to 64"));
+    }
     let gate = "gate: true\nscenarios: [ { path: s, should: fail, because: [data] } ]";
     assert!(wrong(gate).contains("a gate cannot ask for a failure"));
+}
+
+#[test]
+fn what_is_spoken_at_a_point_is_known_from_its_kind() {
+    let compose = "services:
+  db: { image: pg, environment: { POSTGRES_PASSWORD: pw } }
+  flags: { image: flags, expose: ['7000'] }
+  job: { image: job }
+";
+    let spoken = |at: &str| {
+        let text = with("sql: { id: migrate, on: db, file: up.sql }", "run: { service: job }")
+            .replace("deploy: { service: api, image: 'shop:2' }", "run: { service: job }")
+            .replace("{ step: 1, statement: 2 }", &format!("{{ step: 1, on: flags, {at} }}"));
+        let planned = plan_of(&text, &[("/s/compose.yaml", compose)], false);
+        let plan = planned.unwrap_or_else(|mistakes| panic!("{}", crate::diagnostic::render(&mistakes)));
+        plan.gateways["flags"].routes[0].protocol
+    };
+    assert_eq!(spoken("request: PUT /checkout"), Protocol::Http);
+    assert_eq!(spoken("command: DEL"), Protocol::Redis);
+    assert_eq!(spoken("bytes: 9"), Protocol::Tcp);
+}
+
+const TRAFFIC: &str = "traffic:
+  - name: orders
+    rate: 20/s
+    write: { http: { on: api, post: /orders, json: { id: '{{key}}' } } }
+    read: { http: { on: api, get: '/orders/{{key}}' } }
+    touches: [ { table: orders, key: id } ]
+change:";
+
+/// The good scenario with clients, of whom one text is replaced.
+fn with_traffic(from: &str, to: &str) -> String {
+    assert!(TRAFFIC.contains(from), "{from}");
+    with("change:", &TRAFFIC.replacen(from, to, 1))
+}
+
+#[test]
+fn clients_have_defaults_and_their_promises_are_judged() {
+    let text =
+        with_traffic("orders", "orders").replace("data: as_before", "data: as_before_plus_acknowledged");
+    let plan = plan(&text);
+    let traffic = &plan.traffic[0];
+    assert_eq!((traffic.per_second, traffic.key.as_str(), traffic.timeout.as_secs()), (20.0, "{{uuid}}", 5));
+    assert_eq!((traffic.read.share, traffic.touches[0].database.as_str()), (20.0, "db"));
+    assert_eq!(traffic.write.shows, Some(serde_json::json!({ "id": "{{key}}" })));
+    let data = &plan.expect.states[&StateKind::Data];
+    assert_eq!(data.reference, super::model::Reference::BeforePlusAcknowledged);
+    assert_eq!(plan.reach["api"], [8080]);
+}
+
+#[test]
+fn what_is_wrong_with_clients_is_said_where_it_stands() {
+    let only = |from: &str, to: &str, expected: &str| {
+        let found = mistakes(&with_traffic(from, to));
+        assert!(found.len() == 1 && found[0].contains(expected), "{to}: {found:#?}");
+    };
+    only("'/orders/{{key}}'", "'/orders/{{kee}}'", "nothing fills `{{kee}}`; did you mean `key`?");
+    only("read: {", "read: { share: 100%,", "reads, updates and deletes are 100% of all requests");
+    only("key: id }", "key: id, by: id }", "exactly one of `key`, `by` and `column`");
+    only("key: id }", "key: id, invariant: 'SELECT true' }", "an invariant goes with `column`");
+    only("write: {", "write: { key: fixed,", "every write would have this key");
+    only(
+        "get: '/orders/{{key}}' }",
+        "get: /o }, sql: { on: db, text: x }",
+        "a request is `http` or `sql`; both",
+    );
+    only("on: api, get", "on: apj, get", "there is no service `apj`");
+    only("20/s", "0/s", "out of range");
+    let nobody = mistakes(&with("data: as_before", "data: as_before_plus_acknowledged"));
+    assert!(nobody.len() == 1 && nobody[0].contains("nobody writes: there is no traffic"), "{nobody:#?}");
 }

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::tally::Tally;
+use crate::gateway::control;
 use crate::journal::event::{Ending, Moment, Operation, RunKind};
 use crate::journal::{Event, Record};
+use crate::outcome::Outcome;
 use crate::plan::DrillPlan;
 use crate::plan::model::{Failure, Side, Trigger};
+use crate::sweep::{Case, Tried};
 
 /// Something to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,13 +36,29 @@ impl Said {
 pub(super) struct Narrator {
     plan: Option<DrillPlan>,
     runs: BTreeMap<u32, Run>,
+    /// By scenario.
+    sweeps: BTreeMap<String, Tally>,
+    /// When the last record was written, in milliseconds of the drill.
+    now_ms: u64,
 }
 
 #[derive(Debug)]
 struct Run {
     scenario: String,
     kind: RunKind,
+    /// For a run of a sweep.
+    case: Option<Case>,
     began_ms: u64,
+}
+
+/// How far the sweep of a scenario has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) scenario: String,
+    /// Cases that are settled, and all of them.
+    pub(super) share: (usize, usize),
+    /// The same in words, with what they came to and the time left.
+    pub(super) what: String,
 }
 
 /// How much a phase weighs.
@@ -56,14 +76,12 @@ use Phase::{Last, Passing, Staying};
 impl Narrator {
     /// What a record says; none for what nobody waits for.
     pub(super) fn hear(&mut self, record: &Record) -> Option<Said> {
-        if let Event::RunStarted { scenario, kind } = &record.event {
-            let run = Run { scenario: scenario.clone(), kind: *kind, began_ms: record.ms };
-            self.runs.insert(record.run.unwrap_or_default(), run);
-        }
+        self.remember(record);
         let run = record.run.and_then(|number| self.runs.get(&number));
-        let phase = self.phase(&record.event, run, record.ms)?;
+        let phase = self.phase(&record.event, run, record.ms);
+        let phase = phase?;
         let who = match (run, &self.plan, &record.event) {
-            (Some(run), ..) => format!("{}  {}", run.scenario, run.kind.word()),
+            (Some(run), ..) => self.name(run),
             (None, _, Event::Image { scenario, .. }) => scenario.clone(),
             (None, Some(plan), _) => plan.name.clone(),
             (None, None, Event::Started { plan, .. }) => plan.name.clone(),
@@ -80,6 +98,32 @@ impl Narrator {
         Some(Said { who, what, stays, ends })
     }
 
+    fn remember(&mut self, record: &Record) {
+        self.now_ms = record.ms;
+        if let Event::Surveyed { scenario, survey } = &record.event {
+            self.sweeps.insert(scenario.clone(), Tally::new(survey.cases.len(), record.ms));
+        }
+        if let Event::Resumed = &record.event {
+            self.sweeps.values_mut().for_each(|tally| tally.resumed(record.ms));
+        }
+        if let Event::RunStarted { scenario, kind, case } = &record.event {
+            let case = case.as_deref().cloned();
+            let run = Run { scenario: scenario.clone(), kind: *kind, case, began_ms: record.ms };
+            self.runs.insert(record.run.unwrap_or_default(), run);
+        }
+    }
+
+    /// A run that is over came to this. None where it settles no case of a sweep.
+    pub(super) fn judged(&mut self, run: u32, outcome: Outcome) -> Option<Standing> {
+        let run = self.runs.get(&run)?;
+        let tally = self.sweeps.get_mut(&run.scenario)?;
+        tally.judged(run.case.as_ref()?.number, outcome).then(|| Standing {
+            scenario: run.scenario.clone(),
+            share: tally.share(),
+            what: tally.line(self.now_ms),
+        })
+    }
+
     fn phase(&self, event: &Event, run: Option<&Run>, ms: u64) -> Option<Phase> {
         Some(match event {
             Event::Started { plan, .. } => {
@@ -91,6 +135,11 @@ impl Narrator {
                 Passing(format!("image {name}{}", if *built { " is built" } else { " is there" }))
             }
             Event::RunStarted { .. } => Passing("the stage is put up".to_owned()),
+            Event::OnCopies { .. } => Passing("the stage is put up on copies of the seeded one".to_owned()),
+            Event::Copied { copied: true, why, .. } => {
+                Staying(format!("the seeded stage is copied for the next ones: {why}"))
+            }
+            Event::Copied { why, .. } => Passing(format!("each stage is seeded by itself: {why}")),
             Event::StageUp => Passing("the stage is up".to_owned()),
             Event::StepStarted { operation, step, title } => {
                 Passing(format!("{} {step}: {title}", operation.word()))
@@ -100,6 +149,9 @@ impl Narrator {
             }
             Event::PointReached { held, text, .. } => Passing(self.reached(run, *held, text)),
             Event::PointMissed { seen, .. } => Staying(format!("the point was not reached: {seen}")),
+            Event::Conversed { count, .. } => {
+                Passing(format!("{} asks of {} were seen", count.asks, count.service))
+            }
             Event::FaultIntended { fault } => Passing(format!("{} is injected", self.fault(run, *fault))),
             Event::FaultInjected { fault, acted: false, evidence, .. } => {
                 Staying(format!("{} was not seen to act: {evidence}", self.fault(run, *fault)))
@@ -125,23 +177,61 @@ impl Narrator {
             }
             Event::Trouble { message, .. } => Staying(message.clone()),
             Event::Signal { name } => Staying(format!("{name}: healing and cleaning up")),
+            Event::Resumed => Staying("the drill goes on".to_owned()),
             Event::Kept { .. } => Staying("the stage is left standing".to_owned()),
             Event::RunEnded { left } => Last(ended(run, ms, left.len())),
+            Event::Surveyed { survey, .. } => Staying(format!(
+                "{} points; {} are tried, the others cannot lead to another state",
+                survey.points.len(),
+                survey.cases.len()
+            )),
+            Event::Reset { rebuilt: Some(why), .. } => Passing(format!("the stage was built anew: {why}")),
+            Event::Reset { restored: Some(why), .. } => {
+                Passing(format!("all of the stage was put back: {why}"))
+            }
+            Event::Reset { .. } => Passing("the stage was put back".to_owned()),
+            Event::TrafficStarted { names } => {
+                Passing(format!("clients write and read: {}", names.join(", ")))
+            }
+            Event::Trafficked { traffic, segments, .. } => {
+                let (all, failed) = segments.iter().fold((0, 0), |(all, failed), segment| {
+                    (all + segment.counts.all(), failed + segment.counts.failed())
+                });
+                Passing(format!("{traffic}: {all} requests, {failed} failed; they are read back"))
+            }
             // Nobody waits for these, or the line before has said it.
             Event::Intent { .. }
+            | Event::SnapshotIntended { .. }
             | Event::Removed { .. }
+            | Event::Discarded { .. }
             | Event::Healed { healed: true, .. }
             | Event::OperationEnded { .. }
             | Event::Settled { gone: true, .. }
             | Event::Triggered { happened: true, .. }
             | Event::Waited { well: true, .. }
+            | Event::ReadBack { .. }
+            | Event::Watched { .. }
             | Event::RowsCompared { .. }
             | Event::Observed { .. }
             | Event::Ended => return None,
         })
     }
 
-    fn failure(&self, run: Option<&Run>) -> Option<&Failure> {
+    /// `drop-column/right  finished`, or `drop-column/right  point 3 of 17`.
+    fn name(&self, run: &Run) -> String {
+        match (&run.case, self.sweeps.get(&run.scenario)) {
+            (Some(Case { tried: Tried::Again, .. }), _) => format!("{}  change again", run.scenario),
+            (Some(case), Some(sweep)) => {
+                format!("{}  point {} of {}", run.scenario, case.number, sweep.share().1)
+            }
+            _ => format!("{}  {}", run.scenario, run.kind.word()),
+        }
+    }
+
+    fn failure<'r>(&'r self, run: Option<&'r Run>) -> Option<&'r Failure> {
+        if let Some(case) = &run?.case {
+            return Some(&case.failure);
+        }
         let scenario = &run?.scenario;
         let entries = &self.plan.as_ref()?.scenarios;
         entries.iter().find(|entry| entry.plan.path == *scenario)?.plan.failure.as_ref()
@@ -167,6 +257,10 @@ impl Narrator {
                 format!("{how} {} statement {number}{of}", side(at))
             }
             Trigger::Step(at) => format!("{how} {} step {}", side(at), point.step),
+            Trigger::Wire { mark, words } => {
+                let side = if mark.side == control::Side::Before { "before" } else { "after" };
+                format!("{how} {side} {words} on {}: {text}", mark.service)
+            }
             Trigger::Log { .. } | Trigger::Fact(_) | Trigger::After(_) => {
                 format!("{how} during step {}: {text}", point.step)
             }
@@ -206,6 +300,8 @@ fn word(moment: Moment) -> &'static str {
     match moment {
         Moment::Before => "before the change",
         Moment::Failed => "after the failure",
+        Moment::Back => "after the rollback",
+        Moment::Changed => "after the change",
         Moment::After => "at the end",
     }
 }

@@ -1,20 +1,20 @@
 //! What a scorecard says of one scenario, in the order a person reads it; terminal and Markdown
 //! draw it, each in its own way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::event::RunKind;
 use crate::outcome::{Check, Outcome};
 use crate::text::{counted, grouped, time};
 use crate::verdict::model::{
-    Class, Counts, FaultVerdict, Finding, OperationResult, OperationVerdict, PointVerdict, RunVerdict,
-    ScenarioVerdict, Verdict,
+    AgainCase, AgainVerdict, CaseVerdict, Class, Counts, FaultVerdict, Finding, OperationResult,
+    OperationVerdict, PointVerdict, RunVerdict, ScenarioVerdict, Verdict,
 };
 
 /// The states in the order of a scorecard.
 const STATES: [Check; 5] = [Check::System, Check::Schema, Check::Data, Check::Sequences, Check::Leftovers];
 /// Explicit expectations.
-const FACTS: [Check; 4] = [Check::Http, Check::Sql, Check::Exec, Check::Log];
+const FACTS: [Check; 5] = [Check::Http, Check::Sql, Check::Exec, Check::Log, Check::Always];
 
 /// One line of a scorecard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,11 +126,141 @@ pub(super) fn rows(scenario: &ScenarioVerdict) -> Vec<Row> {
     rows.extend(result(scenario));
     rows.extend(STATES.iter().map(|check| state(scenario, *check)));
     rows.extend(facts(scenario));
+    rows.extend(clients(scenario));
     rows.push(idle(scenario));
     rows.push(control(scenario));
     rows.push(Row::new("level", format!("{} of 4", scenario.level), level_words(scenario.level)));
-    rows.push(Row::new("points", "", points(scenario.counts)));
+    rows.push(Row::new("points", tried(scenario), points(scenario.counts)));
     rows
+}
+
+/// How many of a sweep's points were tried.
+fn tried(scenario: &ScenarioVerdict) -> String {
+    let Some(sweep) = &scenario.sweep else { return String::new() };
+    let tried = sweep.cases.iter().filter(|case| case.run.is_some()).count();
+    format!("{tried} tried")
+}
+
+/// One line of the table of a sweep's points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PointRow {
+    pub(super) place: String,
+    pub(super) text: String,
+    pub(super) fault: String,
+    pub(super) rollback: String,
+    pub(super) state: String,
+    pub(super) outcome: Outcome,
+}
+
+/// The cases of a sweep, each with what became of it.
+pub(super) fn point_rows(scenario: &ScenarioVerdict) -> Vec<PointRow> {
+    let cases = scenario.sweep.iter().flat_map(|sweep| &sweep.cases);
+    let again = scenario.sweep.iter().filter_map(|sweep| sweep.again);
+    cases.map(|case| point_row(scenario, case)).chain(again.map(|case| again_row(scenario, case))).collect()
+}
+
+/// The run of a sweep that makes the change again.
+fn again_run(scenario: &ScenarioVerdict, case: AgainCase) -> Option<(&RunVerdict, &AgainVerdict)> {
+    let run = scenario.runs.iter().find(|run| Some(run.number) == case.run)?;
+    Some((run, run.again.as_ref()?))
+}
+
+/// Up, down, up: in the columns of a point what was done after it.
+fn again_row(scenario: &ScenarioVerdict, case: AgainCase) -> PointRow {
+    let run = again_run(scenario, case);
+    let after = run.and_then(|(run, _)| run.point.as_ref()).map(place_of);
+    let rollback = run.map_or("not run".to_owned(), |(run, again)| {
+        let [first, change, second] =
+            [&run.rollback, &again.change, &again.rollback].map(|operation| ended(operation, true));
+        format!("{first}; again: {change}; rollback: {second}")
+    });
+    PointRow {
+        place: "change again".to_owned(),
+        text: after.map_or(String::new(), |place| {
+            format!("rolled back from {place}, then twice made and rolled back again")
+        }),
+        fault: run.map(|(run, _)| faults_of(run)).unwrap_or_default(),
+        rollback,
+        state: run.map_or("unknown".to_owned(), |(run, _)| state_of(run)),
+        outcome: case.outcome,
+    }
+}
+
+fn point_row(scenario: &ScenarioVerdict, case: &CaseVerdict) -> PointRow {
+    let run = case.run.and_then(|number| scenario.runs.iter().find(|run| run.number == number));
+    let stands = if case.stands_for > 1 { format!(" (+{})", case.stands_for - 1) } else { String::new() };
+    PointRow {
+        place: format!("{} {}{stands}", case.operation, case.place),
+        text: case.text.clone(),
+        fault: run.map(faults_of).unwrap_or_default(),
+        rollback: run.map_or("not run".to_owned(), |run| ended(&run.rollback, true)),
+        state: run.map_or("unknown".to_owned(), state_of),
+        outcome: case.outcome,
+    }
+}
+
+/// The faults of a run, by kind and service.
+fn faults_of(run: &RunVerdict) -> String {
+    let named = run.faults.iter().map(|fault| match &fault.on {
+        Some(service) => format!("{} {service}", fault.kind),
+        None => fault.kind.to_owned(),
+    });
+    named.collect::<Vec<_>>().join(", ")
+}
+
+/// The states of a run that are not as they should be.
+fn state_of(run: &RunVerdict) -> String {
+    let wrong = |outcome| {
+        let found = STATES
+            .iter()
+            .filter(move |check| worst(run, **check).is_some_and(|found| found.outcome == outcome));
+        found.map(|check| check.word()).collect::<Vec<_>>().join(", ")
+    };
+    match (wrong(Outcome::Fail), wrong(Outcome::Inconclusive)) {
+        (failed, _) if !failed.is_empty() => format!("{failed} DIFFER"),
+        (_, unknown) if !unknown.is_empty() => format!("{unknown} unknown"),
+        _ if run.class.is_none() => "unknown".to_owned(),
+        _ => "as before".to_owned(),
+    }
+}
+
+/// A sweep in one sentence: `17 of 19 points roll back; at 2 the rollback exits 0 and data differ`.
+pub(super) fn summed_up(scenario: &ScenarioVerdict) -> Option<String> {
+    let sweep = scenario.sweep.as_ref()?;
+    let mut at: BTreeMap<String, usize> = BTreeMap::new();
+    for case in sweep.cases.iter().filter(|case| case.outcome != Outcome::Pass) {
+        if case.outcome == Outcome::Inconclusive {
+            *at.entry("it cannot be told".to_owned()).or_default() += case.stands_for;
+            continue;
+        }
+        let row = point_row(scenario, case);
+        let run = case.run.and_then(|number| scenario.runs.iter().find(|run| run.number == number));
+        let exit = match run.map(|run| (run.rollback.result, run.rollback.exit_code)) {
+            Some((OperationResult::Ok, _)) => "the rollback exits 0".to_owned(),
+            Some((OperationResult::Failed, Some(code))) => format!("the rollback exits {code}"),
+            Some((OperationResult::TimedOut, _)) => "the rollback is too late".to_owned(),
+            _ => "the rollback's end is not known".to_owned(),
+        };
+        *at.entry(format!("{exit}, and {}", row.state.replace("DIFFER", "differ"))).or_default() +=
+            case.stands_for;
+    }
+    let mut told = format!("{} of {} roll back", sweep.counts.pass, counted(sweep.counts.all(), "point"));
+    for (what, points) in at {
+        told.push_str(&format!("; at {points} {what}"));
+    }
+    told.push_str(&sweep.again.map_or(String::new(), |case| made_again(scenario, case)));
+    Some(told)
+}
+
+/// Whether the change can be made again after a rollback, as the end of a sentence.
+fn made_again(scenario: &ScenarioVerdict, case: AgainCase) -> String {
+    let found = again_run(scenario, case).and_then(|(run, _)| worst(run, Check::Again));
+    let told = match found.map(|found| found.outcome) {
+        Some(Outcome::Pass) => "the change can be made again after a rollback",
+        Some(Outcome::Fail) => "made again after a rollback, the change does not end where it did",
+        Some(Outcome::Inconclusive) | None => "whether the change can be made again is not known",
+    };
+    format!("; {told}")
 }
 
 /// What is not a pass: fails first, then by question; the same finding of several runs once.
@@ -151,7 +281,12 @@ pub(super) fn problems(scenario: &ScenarioVerdict) -> Vec<Problem<'_>> {
 
 /// The runs in words: `in the finished and the interrupted run`.
 pub(super) fn in_runs(runs: &[RunKind]) -> String {
-    let named: Vec<String> = runs.iter().map(|kind| format!("the {}", kind.word())).collect();
+    let mut kinds = runs.to_vec();
+    kinds.dedup();
+    if kinds.len() < runs.len() {
+        return format!("in {} of the runs", runs.len());
+    }
+    let named: Vec<String> = kinds.iter().map(|kind| format!("the {}", kind.word())).collect();
     match &named[..] {
         [] => String::new(),
         [one] => format!("in {one} run"),
@@ -231,11 +366,12 @@ fn reached(run: &RunVerdict) -> (String, Outcome) {
 
 /// A point in words: `before statement 3 of 3`.
 pub(super) fn place_of(point: &PointVerdict) -> String {
-    let step = format!("step {}", point.step);
+    let of = if point.in_rollback { "the rollback's " } else { "" };
+    let step = format!("{of}step {}", point.step);
     match (point.side, point.statement, point.statements) {
         (Some(side), Some(number), Some(all)) => format!("{side} statement {number} of {all}"),
-        (Some(side), Some(number), None) => format!("{side} statement {number}"),
-        (Some(side), None, _) => format!("{side} {step}"),
+        (Some(side), Some(number), None) => format!("{side} statement {number} of {step}"),
+        (Some(side), None, _) => format!("{side} {}", point.what.as_deref().unwrap_or(&step)),
         (None, ..) => format!("during {step}"),
     }
 }
@@ -356,6 +492,27 @@ fn state_words(check: Check, finding: &Finding) -> String {
     }
 }
 
+/// What the clients have to say, where there are any: the worst of each kind.
+fn clients(scenario: &ScenarioVerdict) -> Vec<Row> {
+    let words = [
+        (Check::Promises, ["kept", "unknown", "BROKEN"]),
+        (Check::Service, ["well again", "unknown", "NOT WELL"]),
+        (Check::Compatibility, ["compatible", "unknown", "INCOMPATIBLE"]),
+    ];
+    let row = |(check, words): (Check, [&str; 3])| {
+        let found = walked(scenario).into_iter().filter_map(|run| Some((run.kind, worst(run, check)?)));
+        let (kind, finding) = found.max_by_key(|(_, finding)| finding.outcome)?;
+        let word = match finding.outcome {
+            Outcome::Pass => words[0],
+            Outcome::Inconclusive => words[1],
+            Outcome::Fail => words[2],
+        };
+        let detail = finding.brief.as_ref().unwrap_or(&finding.message);
+        Some(Row::new(check.word(), word, format!("{detail} ({} run)", kind.word())).of(finding.outcome))
+    };
+    words.into_iter().filter_map(row).collect()
+}
+
 /// One row per explicit expectation, told apart by the line that asks.
 fn facts(scenario: &ScenarioVerdict) -> Vec<Row> {
     let mut asked: Vec<(RunKind, &Finding)> = Vec::new();
@@ -377,7 +534,9 @@ fn fact(kind: RunKind, finding: &Finding) -> Row {
         Outcome::Inconclusive => ("unknown", format!(" ({} run)", kind.word())),
         Outcome::Fail => ("DOES NOT HOLD", format!(" ({} run)", kind.word())),
     };
-    let title = finding.message.strip_prefix("does not hold: ").unwrap_or(&finding.message);
+    let said = &finding.message;
+    let title = said.strip_prefix("does not hold: ").or(said.strip_prefix("does not always hold: "));
+    let title = title.unwrap_or(said);
     Row::new(finding.check.word(), value, format!("{title}{which}")).of(finding.outcome)
 }
 

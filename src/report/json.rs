@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::clients::Traffic;
 use crate::diagnostic::Place;
 use crate::journal::event::{Completed, Operation, RunKind};
 use crate::outcome::{Check, Outcome};
@@ -13,8 +14,8 @@ use crate::plan::model::StateKind;
 use crate::text::clean;
 use crate::verdict::Verdict;
 use crate::verdict::model::{
-    self, Class, FaultVerdict, OperationResult, OperationVerdict, PointVerdict, RunVerdict, ScenarioVerdict,
-    StateFact,
+    self, CaseVerdict, Class, FaultVerdict, OperationResult, OperationVerdict, PointVerdict, RunVerdict,
+    ScenarioVerdict, StateFact, SweepVerdict,
 };
 
 /// The version of this format.
@@ -78,6 +79,8 @@ pub struct Scenario {
     pub counts: Counts,
     /// How many expectations failed in the control run.
     pub exercised: Option<Exercised>,
+    /// The points of a sweep, and the cases that stand for them; null where there was none.
+    pub sweep: Option<Sweep>,
     /// The runs.
     pub runs: Vec<Run>,
     /// Findings on the scenario as a whole.
@@ -131,6 +134,53 @@ pub struct Image {
     pub registry_digest: Option<String>,
 }
 
+/// A sweep.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Sweep {
+    /// How many points the operations have.
+    pub points: usize,
+    /// How many of them were tried.
+    pub tried: usize,
+    /// The cases that were tried.
+    pub cases: Vec<Case>,
+    /// What could not be listed, and why.
+    pub gaps: Vec<String>,
+    /// The case that makes the change again after a rollback; null where the change is expected to fail.
+    pub again: Option<AgainCase>,
+}
+
+/// The case of a sweep that makes the change again after a rollback.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AgainCase {
+    /// The number of the run that tried it; null when it was not tried.
+    pub run: Option<u32>,
+    /// How it ended.
+    pub verdict: Outcome,
+}
+
+/// One case of a sweep.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Case {
+    /// Its number, from 1.
+    pub number: u32,
+    /// The operation that is broken.
+    pub operation: String,
+    /// Where.
+    pub place: String,
+    /// The statement, or what the step does.
+    pub text: String,
+    /// Whether a transaction is open there.
+    pub inside_transaction: bool,
+    /// How many points it stands for, itself included.
+    pub stands_for: usize,
+    /// The other points that it stands for.
+    pub also: Vec<String>,
+    /// The number of the run that tried it; null when it was not tried.
+    pub run: Option<u32>,
+    /// How it ended.
+    pub verdict: Outcome,
+}
+
 /// The kinds of runs (S1).
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -143,6 +193,8 @@ pub enum Kind {
     Finished,
     /// The change broken at its point, then the rollback.
     Interrupted,
+    /// The same, then the change twice made again to its end and rolled back.
+    Again,
 }
 
 /// One run.
@@ -162,6 +214,8 @@ pub struct Run {
     pub effect: Option<bool>,
     /// The rollback.
     pub rollback: Rollback,
+    /// The change and the rollback made again after the rollback, the last time; null for runs without.
+    pub again: Option<Again>,
     /// Each state compared with the one before, before any exception.
     pub state: State,
     /// What the rollback came to; null for runs without one.
@@ -174,6 +228,8 @@ pub struct Run {
     pub rows: Vec<Rows>,
     /// From the beginning of the rollback until all services were well.
     pub recovered_seconds: Option<f64>,
+    /// Its clients.
+    pub traffic: Vec<Traffic>,
     /// How long the run took.
     pub seconds: f64,
 }
@@ -281,6 +337,15 @@ pub struct Rollback {
     pub seconds: Option<f64>,
 }
 
+/// A change that was made again after a rollback, and rolled back again.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Again {
+    /// The change.
+    pub change: Change,
+    /// The rollback.
+    pub rollback: Rollback,
+}
+
 /// A state as a raw fact.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -344,9 +409,9 @@ pub struct Finding {
 /// Rows of a table that differ.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Rows {
-    /// The database, by its service.
-    pub database: String,
-    /// `schema.table`.
+    /// The store, by its name.
+    pub store: String,
+    /// The table.
     pub table: String,
     /// Rows with other values.
     pub changed: u64,
@@ -398,6 +463,7 @@ impl From<&ScenarioVerdict> for Scenario {
             level: scenario.level,
             counts: Counts { pass, fail, unknown, points: scenario.counts.all() },
             exercised: scenario.exercised.map(|(failed, of)| Exercised { failed, of }),
+            sweep: scenario.sweep.as_ref().map(sweep),
             runs: scenario.runs.iter().filter_map(run).collect(),
             findings: scenario.findings.iter().map(Finding::from).collect(),
             images: scenario.images.iter().map(image).collect(),
@@ -411,6 +477,27 @@ fn image((name, id, digest): &(String, String, Option<String>)) -> Image {
     Image { name: name.clone(), id: id.clone(), registry_digest: digest.clone() }
 }
 
+fn sweep(sweep: &SweepVerdict) -> Sweep {
+    let case = |case: &CaseVerdict| Case {
+        number: case.number,
+        operation: case.operation.to_owned(),
+        place: case.place.clone(),
+        text: clean(&case.text),
+        inside_transaction: case.inside,
+        stands_for: case.stands_for,
+        also: cleaned(&case.also),
+        run: case.run,
+        verdict: case.outcome,
+    };
+    Sweep {
+        points: sweep.counts.all(),
+        tried: sweep.cases.iter().filter(|case| case.run.is_some()).count(),
+        cases: sweep.cases.iter().map(case).collect(),
+        gaps: sweep.gaps.clone(),
+        again: sweep.again.map(|again| AgainCase { run: again.run, verdict: again.outcome }),
+    }
+}
+
 /// A run that is judged; a reference run is none.
 fn run(run: &RunVerdict) -> Option<Run> {
     let kind = match run.kind {
@@ -418,7 +505,8 @@ fn run(run: &RunVerdict) -> Option<Run> {
         RunKind::Control => Kind::Control,
         RunKind::Finished => Kind::Finished,
         RunKind::Interrupted => Kind::Interrupted,
-        RunKind::Reference => return None,
+        RunKind::Again => Kind::Again,
+        RunKind::Reference | RunKind::Lane => return None,
     };
     Some(Run {
         number: run.number,
@@ -428,12 +516,17 @@ fn run(run: &RunVerdict) -> Option<Run> {
         change: change(&run.change, run.point.as_ref()),
         effect: run.effect,
         rollback: rollback(&run.rollback),
+        again: run
+            .again
+            .as_ref()
+            .map(|again| Again { change: change(&again.change, None), rollback: rollback(&again.rollback) }),
         state: state(&run.states),
         class: run.class.map(class),
         verdict: run.outcome,
         findings: run.findings.iter().map(Finding::from).collect(),
         rows: run.rows.iter().map(rows).collect(),
         recovered_seconds: run.recovered_ms.map(seconds),
+        traffic: run.traffic.iter().map(Traffic::from).collect(),
         seconds: seconds(run.took_ms),
     })
 }
@@ -444,7 +537,7 @@ fn point(point: &PointVerdict) -> Point {
         None => completed.steps,
     };
     Point {
-        operation: Operation::Change,
+        operation: if point.in_rollback { Operation::Rollback } else { Operation::Change },
         step: point.step,
         on: point.on.clone(),
         side: point.side.map(str::to_owned),
@@ -528,9 +621,9 @@ fn class(class: Class) -> ClassWord {
     }
 }
 
-fn rows((database, rows): &(String, crate::journal::event::RowsDiffer)) -> Rows {
+fn rows((store, rows): &(String, crate::journal::event::RowsDiffer)) -> Rows {
     Rows {
-        database: database.clone(),
+        store: store.clone(),
         table: rows.table.clone(),
         changed: rows.counts.changed,
         missing: rows.counts.missing,
@@ -618,6 +711,41 @@ mod tests {
         assert_eq!((&interrupted["class"], &interrupted["verdict"]), (&"silent".into(), &"fail".into()));
         let finding = interrupted["findings"].as_array().unwrap().iter().find(|one| one["check"] == "data");
         assert_eq!(finding.unwrap()["at"]["line"], 32);
+    }
+
+    /// These words are among the keys of a value.
+    #[track_caller]
+    fn has(value: &Value, words: &str) {
+        let missing: Vec<&str> = words.split(' ').filter(|word| value.get(word).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?} missing in {value:#}");
+    }
+
+    #[test]
+    fn s25_every_field_of_the_list_is_there_in_every_run() {
+        let scorecard = of("two");
+        has(&scorecard, "format tool drill verdict scenarios");
+        for scenario in scorecard["scenarios"].as_array().unwrap() {
+            has(scenario, "path name should verdict met level counts runs");
+            let runs = scenario["runs"].as_array().unwrap();
+            let kinds: Vec<&str> = runs.iter().filter_map(|run| run["kind"].as_str()).collect();
+            assert_eq!(kinds, ["idle", "control", "finished", "interrupted"]);
+            for run in runs {
+                has(run, "kind point fault change effect rollback state class verdict findings");
+                has(&run["change"], "result completed");
+                has(&run["rollback"], "result exit_code failed_step error seconds");
+                has(&run["state"], "system schema data sequences leftovers");
+                for finding in run["findings"].as_array().unwrap() {
+                    has(finding, "check outcome message evidence at next");
+                }
+            }
+            let interrupted = &runs[3];
+            has(&interrupted["point"], "operation step on side statement statements completed text");
+            has(&interrupted["fault"][0], "kind on acted");
+        }
+        let wrong = run(&scorecard, "finished")["findings"].as_array().unwrap();
+        let wrong = wrong.iter().find(|finding| finding["check"] == "data").unwrap();
+        has(&wrong["at"], "file line column");
+        assert!(wrong["next"].is_string(), "{wrong:#}");
     }
 
     #[test]

@@ -43,11 +43,14 @@ fn of_run(scenario: &ScenarioVerdict, run: &RunVerdict) -> TestCase {
 
 fn name(run: &RunVerdict) -> String {
     match (&run.point, run.kind) {
+        (Some(point), RunKind::Again) => format!("again after {}", card::place_of(point)),
         (Some(point), _) => format!("interrupted {}", card::place_of(point)),
         (None, RunKind::Control) => "control: the expectations fail without the rollback".to_owned(),
         (None, RunKind::Idle) => "idle: nothing moves by itself".to_owned(),
         (None, RunKind::Finished) => "finished: back from the whole change".to_owned(),
-        (None, kind @ (RunKind::Interrupted | RunKind::Reference)) => kind.word().to_owned(),
+        (None, kind @ (RunKind::Interrupted | RunKind::Again | RunKind::Reference | RunKind::Lane)) => {
+            kind.word().to_owned()
+        }
     }
 }
 

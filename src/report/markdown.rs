@@ -87,6 +87,7 @@ fn details(
         writeln!(page, "| {} | {value} | {} |", escape(&row.label), escape(&row.detail))?;
     }
     writeln!(page)?;
+    points(scenario, page)?;
     for problem in card::problems(scenario) {
         finding(&problem, shown, page)?;
     }
@@ -94,6 +95,28 @@ fn details(
         writeln!(page, "- {}", escape(&remark))?;
     }
     writeln!(page, "\n</details>\n")
+}
+
+fn points(scenario: &ScenarioVerdict, page: &mut String) -> fmt::Result {
+    let Some(told) = card::summed_up(scenario) else { return Ok(()) };
+    writeln!(
+        page,
+        "{}.\n\n| point | text | fault | rollback | state | verdict |\n|---|---|---|---|---|---|",
+        escape(&told)
+    )?;
+    for row in card::point_rows(scenario) {
+        let (place, text) = (escape(&row.place), escape(&shortened(&row.text)));
+        let word = row.outcome.word();
+        let word = if row.outcome == Outcome::Pass { word.to_owned() } else { bold(word) };
+        writeln!(
+            page,
+            "| {place} | {text} | {} | {} | {} | {word} |",
+            escape(&row.fault),
+            escape(&row.rollback),
+            escape(&row.state)
+        )?;
+    }
+    writeln!(page)
 }
 
 fn bold(value: &str) -> String {

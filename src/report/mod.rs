@@ -1,6 +1,7 @@
 //! Reports: a verdict and a writer. Pure; nothing here reads or writes a file.
 
 mod card;
+pub mod clients;
 pub mod json;
 pub mod junit;
 mod layout;

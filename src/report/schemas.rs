@@ -97,6 +97,10 @@ mask: [orders.note]
 staging: { compose: [a.yaml, b.yaml], profiles: [x], seed: [ { restore: { on: db, file: d.sql } } ], within: 2m }
 observe:
   databases: [ { service: db, engine: postgres, database: d, user: u, password: { env: P }, port: 5432 } ]
+  redis: [ { service: cache, port: 6379, user: u, password: { env: P } } ]
+  rabbitmq: [ { service: mq, port: 15672, vhost: shop, user: u, password: { env: P }, depth_only: ['jobs.*'] } ]
+  files: [ { service: app, path: /data } ]
+  documents: [ { name: flags, service: api, port: 80, get: /flags, ignore: [/at] } ]
 change:
   - sql: { id: up, on: db, file: up.sql, transaction: true, timeout: 30s }
   - run: { service: m, command: [migrate, 1, true], env: { A: 1, B: x } }

@@ -14,6 +14,8 @@ use crate::verdict::model::ScenarioVerdict;
 
 /// How many lines of evidence of one thing are shown; the rest is in the files.
 const EVIDENCE: usize = 5;
+/// How many points of a sweep are shown one by one.
+const POINTS: usize = 40;
 
 /// Renders the scorecard. `shown` gives the text of a file by the name under which it is shown;
 /// `folder` is where the reports are.
@@ -31,6 +33,7 @@ pub fn render(
         writeln!(out)?;
         head(scenario, style, out)?;
         card(scenario, style, out)?;
+        points(scenario, style, out)?;
         for problem in card::problems(scenario) {
             writeln!(out)?;
             finding(&problem, shown, style, out)?;
@@ -77,6 +80,32 @@ fn card(scenario: &ScenarioVerdict, style: Style, out: &mut impl Write) -> fmt::
         })
         .collect();
     lines(columns(&rows, style), out)
+}
+
+/// The points of a sweep: those that do not pass, and as many of the others as can be taken in.
+fn points(scenario: &ScenarioVerdict, style: Style, out: &mut impl Write) -> fmt::Result {
+    let Some(told) = card::summed_up(scenario) else { return Ok(()) };
+    let rows = card::point_rows(scenario);
+    let fits = rows.len() <= POINTS;
+    let shown = rows.iter().filter(|row| fits || row.outcome != Outcome::Pass);
+    let fields: Vec<Vec<Field>> = shown
+        .map(|row| {
+            let word = row.outcome.word();
+            let found = format!("{}; {}; {}", row.fault, row.rollback, row.state);
+            vec![
+                Field::of(word, row.outcome),
+                Field::plain(&row.place),
+                Field::plain(&format!("{}\n{found}", row.text)),
+            ]
+        })
+        .collect();
+    writeln!(out)?;
+    lines(columns(&fields, style), out)?;
+    if fields.len() < rows.len() {
+        writeln!(out, " … {} more that pass, in scorecard.json", rows.len() - fields.len())?;
+    }
+    writeln!(out)?;
+    lines(block(" ", &format!("{told}."), style), out)
 }
 
 fn finding(

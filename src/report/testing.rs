@@ -41,14 +41,14 @@ fn rows(count: u64, value: &str) -> Event {
         }],
     };
     Event::RowsCompared {
-        database: "db".to_owned(),
+        store: "db".to_owned(),
         from: Moment::Before,
         to: Moment::After,
         rows: RowsDiffer {
             table: "public.orders".to_owned(),
             counts: RowCounts { changed: count, missing: 0, extra: 0 },
             examples: (1..=count.min(20)).map(row).collect(),
-            not_kept: None,
+            ..RowsDiffer::default()
         },
     }
 }

@@ -9,7 +9,7 @@ use super::operation::Held;
 use super::walk::Ground;
 use super::world::Session;
 use crate::journal::event::Ending;
-use crate::plan::model::{Action, Deploy, Fact, HttpCall, Statement, Step};
+use crate::plan::model::{Action, Deploy, Dump, Fact, HttpCall, Statement, Step};
 use crate::stage::{self, OneShot, Process, StageError};
 
 /// How many lines of a step's output the journal keeps.
@@ -48,7 +48,7 @@ impl Act {
         Self { ending: Some(Ending::TimedOut), error: Some(error), ..Self::default() }
     }
 
-    fn from_stage(result: Result<(), StageError>) -> Self {
+    pub(super) fn from_stage(result: Result<(), StageError>) -> Self {
         match result {
             Ok(()) => Self::ok(),
             Err(error) => Self { tail: error.evidence.clone(), ..Self::failed(error.to_string()) },
@@ -78,8 +78,10 @@ pub(super) async fn act(given: &Given<'_>, step: &Step) -> Act {
             };
             process(given, limit, given.ground.stage.run_once(&request).await).await
         }
-        Action::Exec { service, command } => {
-            process(given, limit, given.ground.stage.exec(service, command).await).await
+        Action::Exec { service, command, environment }
+        | Action::Backup(Dump { database: service, command, environment })
+        | Action::Restore(Dump { database: service, command, environment }) => {
+            process(given, limit, given.ground.stage.exec_with(service, command, environment).await).await
         }
         Action::Host { command, environment } => {
             let ground = given.ground;
@@ -149,13 +151,13 @@ fn exited(ended: stage::Ended) -> Act {
 }
 
 async fn sql(given: &Given<'_>, limit: Duration, database: &str, statements: &[Statement]) -> Act {
-    let store = given.ground.store(database);
-    let mut session = match tokio::time::timeout(limit, store.open()).await {
+    let opened = given.ground.database(database).open();
+    let mut session = match tokio::time::timeout(limit, opened).await {
         Ok(Ok(session)) => session,
         Ok(Err(failure)) => return Act { statements: Some(0), ..Act::failed(failure.message) },
         Err(_) => return Act { statements: Some(0), ..Act::timed_out(limit) },
     };
-    given.ground.opened(session.number());
+    given.ground.opened(database, session.number());
     let mut done = 0;
     let mut tail = Vec::new();
     let work = send(given, &mut session, statements, &mut done, &mut tail);

@@ -7,20 +7,48 @@ use super::scribe::Scribe;
 use super::walk::Ground;
 use crate::journal::event::Moment;
 use crate::journal::{Event, JournalError};
-use crate::plan::model::{Exception, StateKind};
-use crate::stage::ServiceState;
+use crate::plan::model::{Action, Exception, StateKind, Step};
+use crate::stage::{Resource, ServiceState, StageError};
 use crate::state::model::StoreCapture;
 
 /// How long sessions, locks and temporary objects of clients may take to go away.
 const QUIET: Duration = Duration::from_secs(5);
 
 /// What was captured, as later comparisons need it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Taken {
     pub(super) system: BTreeMap<String, ServiceState>,
-    databases: BTreeMap<String, StoreCapture>,
+    stores: BTreeMap<String, StoreCapture>,
     /// Under which name the rows were kept.
     kept: String,
+}
+
+impl Taken {
+    /// What a store held.
+    pub(super) fn store(&self, name: &str) -> Option<&StoreCapture> {
+        self.stores.get(name)
+    }
+
+    /// Whether a stage holds the same in everything that another one is brought up and seeded for; what does
+    /// not, otherwise. How often a service was restarted, and who is connected, is of the stage alone.
+    fn is_as(&self, other: &Self) -> Result<(), String> {
+        let is = |one: &ServiceState, two: &ServiceState| {
+            ServiceState { restarts: 0, ..one.clone() } == ServiceState { restarts: 0, ..two.clone() }
+        };
+        let services = self.system.keys().chain(other.system.keys());
+        let differs = |name: &&String| {
+            let pair = self.system.get(*name).zip(other.system.get(*name));
+            !pair.is_some_and(|(one, two)| is(one, two))
+        };
+        if let Some(service) = services.into_iter().find(differs) {
+            return Err(format!("service {service} differs"));
+        }
+        for (name, mine) in &self.stores {
+            let Some(theirs) = other.stores.get(name) else { return Err(format!("{name} differs")) };
+            mine.holds_as(theirs).map_err(|what| format!("{name}: {what} differs"))?;
+        }
+        Ok(())
+    }
 }
 
 /// Captures the state now. None when it could not be; the journal says why.
@@ -31,10 +59,73 @@ pub(super) async fn take(
     before: Option<&Taken>,
 ) -> Result<Option<Taken>, JournalError> {
     let kept = format!("{}-{}", ground.run, name(moment));
-    match attempt(ground, &kept, before).await {
-        Ok((taken, strays)) => {
-            let (system, databases) = (taken.system.clone(), taken.databases.clone());
-            scribe.note(&Event::Captured { moment, system, databases, strays })?;
+    let attempted = attempt(ground, before, &Depth::Whole { kept: &kept }).await;
+    note(scribe, moment, attempted, kept)
+}
+
+/// Captures the state at the beginning. Where it has to equal that of another stage and does not, the
+/// difference, of which the journal is not told; else an error is in the journal.
+pub(super) async fn begin(
+    ground: &Ground,
+    scribe: &Scribe,
+    equal: Option<&Taken>,
+) -> Result<Result<Taken, String>, JournalError> {
+    let kept = format!("{}-{}", ground.run, name(Moment::Before));
+    let attempted = attempt(ground, None, &Depth::Whole { kept: &kept }).await;
+    if let (Some(equal), Ok((system, stores, _))) = (equal, &attempted) {
+        let now = Taken { system: system.clone(), stores: stores.clone(), kept: String::new() };
+        if let Err(difference) = now.is_as(equal) {
+            ground.stores.values().for_each(|store| store.forget(&kept));
+            return Ok(Err(difference));
+        }
+    }
+    let taken = note(scribe, Moment::Before, attempted, kept)?;
+    Ok(taken.ok_or_else(|| "it could not be captured".to_owned()))
+}
+
+/// Looks after the failure whether anything differs from before (S2): no further than it takes to know.
+/// `steps` are those that were broken.
+pub(super) async fn glance(
+    ground: &Ground,
+    scribe: &Scribe,
+    before: &Taken,
+    steps: &[Step],
+) -> Result<(), JournalError> {
+    let attempted = attempt(ground, Some(before), &Depth::Glance { likely: &texts(steps) }).await;
+    note(scribe, Moment::Failed, attempted, String::new()).map(drop)
+}
+
+/// How much of a database is read.
+enum Depth<'a> {
+    /// All of it; rows are kept under this name.
+    Whole { kept: &'a str },
+    /// What it takes to see a difference.
+    Glance { likely: &'a [&'a str] },
+}
+
+/// The statements of steps.
+fn texts(steps: &[Step]) -> Vec<&str> {
+    let statements = steps.iter().filter_map(|step| match &step.action {
+        Action::Sql { statements, .. } => Some(statements),
+        _ => None,
+    });
+    statements.flatten().map(|statement| statement.text.as_str()).collect()
+}
+
+/// What was captured of services and stores, and what is there that nobody explains.
+type Attempted =
+    Result<(BTreeMap<String, ServiceState>, BTreeMap<String, StoreCapture>, Vec<Resource>), String>;
+
+fn note(
+    scribe: &Scribe,
+    moment: Moment,
+    attempted: Attempted,
+    kept: String,
+) -> Result<Option<Taken>, JournalError> {
+    match attempted {
+        Ok((system, stores, strays)) => {
+            let taken = Taken { system: system.clone(), stores: stores.clone(), kept };
+            scribe.note(&Event::Captured { moment, system, stores, strays })?;
             Ok(Some(taken))
         }
         Err(error) => {
@@ -44,23 +135,33 @@ pub(super) async fn take(
     }
 }
 
-async fn attempt(
+async fn attempt(ground: &Ground, before: Option<&Taken>, depth: &Depth<'_>) -> Attempted {
+    // Most of this is waiting for the engine, and nobody waits for another's answer.
+    let (system, strays, stores) =
+        tokio::join!(ground.stage.inspect(), ground.stage.strays(), stores(ground, before, depth));
+    let told = |error: StageError| error.to_string();
+    Ok((system.map_err(told)?, stores?, strays.map_err(told)?))
+}
+
+async fn stores(
     ground: &Ground,
-    kept: &str,
     before: Option<&Taken>,
-) -> Result<(Taken, Vec<crate::stage::Resource>), String> {
-    let system = ground.stage.inspect().await.map_err(|error| error.to_string())?;
-    let strays = ground.stage.strays().await.map_err(|error| error.to_string())?;
-    let mut databases = BTreeMap::new();
+    depth: &Depth<'_>,
+) -> Result<BTreeMap<String, StoreCapture>, String> {
+    let mut stores = BTreeMap::new();
     for (name, store) in &ground.stores {
-        let before = before.and_then(|before| before.databases.get(name));
+        let before = before.and_then(|before| before.stores.get(name));
         if let Some(before) = before {
             store.quiet(before, QUIET).await?;
         }
-        let capture = store.capture(Some(kept), before, exceptions(ground)).await;
-        databases.insert(name.clone(), capture.map_err(|error| format!("{name}: {error}"))?);
+        let capture = match (depth, before) {
+            (Depth::Glance { likely }, Some(before)) => store.glance(before, likely).await,
+            (Depth::Glance { .. }, None) => store.capture(None, None, exceptions(ground)).await,
+            (Depth::Whole { kept }, _) => store.capture(Some(kept), before, exceptions(ground)).await,
+        };
+        stores.insert(name.clone(), capture.map_err(|error| format!("{name}: {error}"))?);
     }
-    Ok((Taken { system, databases, kept: kept.to_owned() }, strays))
+    Ok(stores)
 }
 
 /// Notes the rows that differ between two moments.
@@ -70,25 +171,35 @@ pub(super) async fn compare(
     (from, before): (Moment, &Taken),
     (to, after): (Moment, &Taken),
 ) -> Result<(), JournalError> {
-    for (database, store) in &ground.stores {
-        let (Some(old), Some(new)) = (before.databases.get(database), after.databases.get(database)) else {
+    let keys = ground.clients().keys();
+    for (name, store) in &ground.stores {
+        let (Some(old), Some(new)) = (before.stores.get(name), after.stores.get(name)) else {
             continue;
         };
-        let differing = store.rows((&before.kept, old), (&after.kept, new)).await;
+        let differing = store.rows((&before.kept, old), (&after.kept, new), &keys).await;
         match differing {
             Ok(tables) => {
                 for rows in tables {
-                    let database = database.clone();
-                    scribe.note(&Event::RowsCompared { database, from, to, rows })?;
+                    let store = name.clone();
+                    scribe.note(&Event::RowsCompared { store, from, to, rows })?;
                 }
             }
             Err(error) => {
-                let message = format!("could not compare the rows of {database}: {error}");
+                let message = format!("could not compare the rows of {name}: {error}");
                 scribe.note(&Event::Trouble { message, evidence: Vec::new() })?;
             }
         }
     }
     Ok(())
+}
+
+/// Rows that were kept for this run are not needed any more.
+pub(super) fn forget(ground: &Ground) {
+    for store in ground.stores.values() {
+        for moment in [Moment::Failed, Moment::Back, Moment::Changed, Moment::After] {
+            store.forget(&format!("{}-{}", ground.run, name(moment)));
+        }
+    }
 }
 
 fn exceptions(ground: &Ground) -> &[Exception] {
@@ -99,6 +210,8 @@ fn name(moment: Moment) -> &'static str {
     match moment {
         Moment::Before => "before",
         Moment::Failed => "failed",
+        Moment::Back => "back",
+        Moment::Changed => "changed",
         Moment::After => "after",
     }
 }

@@ -2,21 +2,26 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::done::Done;
 use super::fault;
+use super::lane::Site;
 use super::scribe::Scribe;
-use super::walk::{self, Ground, Halt};
+use super::seeded::{self, Seeded};
+use super::sweep::Sweeper;
+use super::walk::{self, Aim, Ground, Halt};
 use super::world::{Images, World};
 use crate::journal::event::RunKind;
-use crate::journal::{Event, JournalError, Writer};
-use crate::plan::model::{DrillPlan, Plan, Reference, Step};
+use crate::journal::{Event, JournalError, Record, Writer};
+use crate::plan::model::{DrillPlan, Plan, Reference, Step, Sweep};
 use crate::stage::StageError;
 
 /// How long removing everything may take after a signal (S21).
-const FORCED: Duration = Duration::from_secs(8);
+pub(super) const FORCED: Duration = Duration::from_secs(8);
 
 /// How a drill is run.
 #[derive(Debug, Clone)]
@@ -25,6 +30,29 @@ pub struct Options {
     pub keep: bool,
     /// A folder for rows that are kept while a run lasts.
     pub work: PathBuf,
+    /// Whether a run of a sweep is to be looked at once more; without it none is.
+    pub doubts: Option<Doubts>,
+    /// The records of an earlier invocation that is gone on with: its whole runs are not repeated.
+    pub earlier: Vec<Record>,
+    /// Only records what points there are: no run but the finished one.
+    pub survey: bool,
+}
+
+/// Says of a run of a sweep that is over, by its number, whether it is to be looked at once more. A second
+/// look is asked about too, and has no third.
+#[derive(Clone)]
+pub struct Doubts(pub Arc<dyn Fn(u32) -> bool + Send + Sync>);
+
+impl Doubts {
+    pub(super) fn about(&self, run: u32) -> bool {
+        (self.0)(run)
+    }
+}
+
+impl std::fmt::Debug for Doubts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Doubts")
+    }
 }
 
 /// How a drill ended.
@@ -47,20 +75,35 @@ pub async fn drill(
     stop: watch::Receiver<Option<String>>,
     options: &Options,
 ) -> Result<Ended, JournalError> {
-    let mut drill = Drill { world, writer, stop, options, control: plan.control, run: 0 };
-    for entry in &plan.scenarios {
-        if drill.scenario(&Arc::new(entry.plan.clone())).await? == Ended::Stopped {
-            return Ok(Ended::Stopped);
-        }
-    }
-    Ok(Ended::Complete)
+    let (control, lanes, run) = (plan.control, plan.lanes, last(&options.earlier));
+    let mut drill = Drill { world, writer, stop, options, control, lanes, run, seeded: None };
+    let ended = drill.scenarios(plan).await;
+    let discarded = drill.discard().await;
+    let ended = ended?;
+    discarded?;
+    Ok(ended)
+}
+
+/// The number of the last run.
+fn last(records: &[Record]) -> u32 {
+    records.iter().filter_map(|record| record.run).max().unwrap_or_default()
+}
+
+/// Does not let somebody wait who has stopped the drill: what is not done in time, in words.
+async fn within_forced<T>(removal: impl Future<Output = T>) -> Result<T, String> {
+    let late = || format!("not everything was removed within {} s; `backout clean` does", FORCED.as_secs());
+    tokio::time::timeout(FORCED, removal).await.map_err(|_| late())
+}
+
+fn count(kinds: &[RunKind]) -> u32 {
+    u32::try_from(kinds.len()).unwrap_or(u32::MAX)
 }
 
 /// The steps of the plan's `as_after` reference.
 pub(super) fn reference_steps(plan: &Plan) -> Vec<Step> {
     let after = plan.expect.states.values().find_map(|state| match &state.reference {
         Reference::After(steps) => Some(steps.clone()),
-        Reference::Before | Reference::Exact | Reference::Any(_) => None,
+        Reference::Before | Reference::BeforePlusAcknowledged | Reference::Exact | Reference::Any(_) => None,
     });
     after.unwrap_or_default()
 }
@@ -71,11 +114,49 @@ struct Drill<'a> {
     stop: watch::Receiver<Option<String>>,
     options: &'a Options,
     control: bool,
+    lanes: u32,
     run: u32,
+    /// What the stages of the last scenario began on.
+    seeded: Option<Arc<Seeded>>,
 }
 
 impl Drill<'_> {
-    async fn scenario(&mut self, plan: &Arc<Plan>) -> Result<Ended, JournalError> {
+    async fn scenarios(&mut self, plan: &DrillPlan) -> Result<Ended, JournalError> {
+        for entry in &plan.scenarios {
+            if self.scenario(&Arc::new(entry.plan.clone()), entry.sweep).await? == Ended::Stopped {
+                return Ok(Ended::Stopped);
+            }
+        }
+        Ok(Ended::Complete)
+    }
+
+    /// What the stages of a scenario begin on: what those of the one before began on, where both are made and
+    /// seeded in the same way.
+    async fn seeded(&mut self, plan: &Plan, images: &Images) -> Result<Arc<Seeded>, JournalError> {
+        let of = seeded::digest(plan, images);
+        if let Some(seeded) = self.seeded.as_ref().filter(|seeded| seeded.of() == of) {
+            return Ok(Arc::clone(seeded));
+        }
+        self.discard().await?;
+        let seeded = Arc::new(Seeded::new(of));
+        self.seeded = Some(Arc::clone(&seeded));
+        Ok(seeded)
+    }
+
+    /// Removes the copies that nobody begins on any more.
+    async fn discard(&mut self) -> Result<(), JournalError> {
+        let Some(seeded) = self.seeded.take() else { return Ok(()) };
+        let Some((run, keeper)) = seeded.withdraw() else { return Ok(()) };
+        let left = if self.stop.borrow().is_some() {
+            within_forced(keeper.discard()).await
+        } else {
+            Ok(keeper.discard().await)
+        };
+        let left = left.map_or_else(|late| vec![late], |left| left.iter().map(ToString::to_string).collect());
+        Scribe::new(Arc::clone(&self.writer), Some(run)).note(&Event::Discarded { left })
+    }
+
+    async fn scenario(&mut self, plan: &Arc<Plan>, sweep: Option<Sweep>) -> Result<Ended, JournalError> {
         let mut stop = self.stop.clone();
         let images = tokio::select! {
             images = self.world.images(plan) => images,
@@ -97,17 +178,77 @@ impl Drill<'_> {
             Err(error) => return self.without_images(plan, &error),
         };
         let mut longest = Duration::ZERO;
-        for kind in self.kinds(plan) {
-            match self.one(plan, &images, kind, longest).await? {
+        let done = Done::of(&self.options.earlier, &plan.path);
+        let kinds = self.kinds(plan, sweep.is_some()).into_iter().filter(|kind| !done.has(*kind));
+        let kinds: Vec<RunKind> = kinds.collect();
+        let (world, work) = (Arc::clone(&self.world), self.options.work.clone());
+        let seeded = self.seeded(plan, &images).await?;
+        let site = Site { world, plan: Arc::clone(plan), images, seeded, work };
+        let lanes = if sweep.is_some() && !self.options.survey { self.lanes } else { 0 };
+        site.seeded.expect(count(&kinds) + lanes);
+        for kind in kinds {
+            let aim = Aim { kind, at_least: longest, is_swept: sweep.is_some() && !self.options.survey };
+            match self.one(&site, aim).await? {
                 Some(window) => longest = longest.max(window),
                 None => return Ok(Ended::Stopped),
             }
         }
-        Ok(Ended::Complete)
+        match sweep {
+            Some(sweep) => self.sweep(site, sweep, longest, done).await,
+            None => Ok(Ended::Complete),
+        }
     }
 
-    /// The idle run comes last: it must be as long as the longest of the others.
-    fn kinds(&self, plan: &Plan) -> Vec<RunKind> {
+    async fn sweep(
+        &mut self,
+        site: Site,
+        sweep: Sweep,
+        longest: Duration,
+        mut done: Done,
+    ) -> Result<Ended, JournalError> {
+        let plan = &Arc::clone(&site.plan);
+        let cases = match done.survey.take() {
+            Some(survey) => {
+                let doubts = self.options.doubts.as_ref();
+                done.left(survey.cases, |run| doubts.is_some_and(|doubts| doubts.about(run)))
+            }
+            None => {
+                let survey = super::sweep::survey(&self.writer, plan, sweep);
+                let cases = survey.cases.clone();
+                let surveyed = Event::Surveyed { scenario: plan.path.clone(), survey: Box::new(survey) };
+                Scribe::new(Arc::clone(&self.writer), None).note(&surveyed)?;
+                cases
+            }
+        };
+        if cases.is_empty() && done.has(RunKind::Idle) {
+            return Ok(Ended::Complete);
+        }
+        if self.options.survey {
+            return Ok(Ended::Complete);
+        }
+        let runs = AtomicU32::new(self.run);
+        let sweeper = Sweeper {
+            site,
+            writer: Arc::clone(&self.writer),
+            stop: self.stop.clone(),
+            runs: &runs,
+            lanes: self.lanes,
+            doubts: self.options.doubts.clone(),
+        };
+        let ended = sweeper.sweep(cases, longest).await?;
+        self.run = runs.load(Ordering::Relaxed);
+        if ended == Ended::Stopped {
+            return self.note_stop();
+        }
+        Ok(ended)
+    }
+
+    /// The idle run comes last: it must be as long as the longest of the others. That of a sweep stands on
+    /// a lane, after the cases.
+    fn kinds(&self, plan: &Plan, sweeps: bool) -> Vec<RunKind> {
+        if self.options.survey {
+            return vec![RunKind::Finished];
+        }
         let mut kinds = Vec::new();
         if !reference_steps(plan).is_empty() {
             kinds.push(RunKind::Reference);
@@ -119,14 +260,20 @@ impl Drill<'_> {
         if plan.failure.is_some() {
             kinds.push(RunKind::Interrupted);
         }
-        kinds.push(RunKind::Idle);
+        if !sweeps {
+            kinds.push(RunKind::Idle);
+        }
         kinds
     }
 
     fn without_images(&mut self, plan: &Plan, error: &StageError) -> Result<Ended, JournalError> {
         self.run += 1;
         let scribe = Scribe::new(Arc::clone(&self.writer), Some(self.run));
-        scribe.note(&Event::RunStarted { scenario: plan.path.clone(), kind: RunKind::Finished })?;
+        scribe.note(&Event::RunStarted {
+            scenario: plan.path.clone(),
+            kind: RunKind::Finished,
+            case: None,
+        })?;
         give_up(&scribe, error)?;
         Ok(Ended::Complete)
     }
@@ -138,17 +285,12 @@ impl Drill<'_> {
     }
 
     /// One run with its clean-up; none when it was stopped.
-    async fn one(
-        &mut self,
-        plan: &Arc<Plan>,
-        images: &Images,
-        kind: RunKind,
-        at_least: Duration,
-    ) -> Result<Option<Duration>, JournalError> {
+    async fn one(&mut self, site: &Site, aim: Aim) -> Result<Option<Duration>, JournalError> {
+        let (plan, kind) = (&site.plan, aim.kind);
         self.run += 1;
         let scribe = Scribe::new(Arc::clone(&self.writer), Some(self.run));
-        scribe.note(&Event::RunStarted { scenario: plan.path.clone(), kind })?;
-        let ground = match self.ground(plan, images, &scribe) {
+        scribe.note(&Event::RunStarted { scenario: plan.path.clone(), kind, case: None })?;
+        let ground = match site.ground(plan, self.run, &scribe) {
             Ok(ground) => ground,
             Err(error) => {
                 give_up(&scribe, &error)?;
@@ -159,7 +301,7 @@ impl Drill<'_> {
         let walked = tokio::select! {
             biased;
             () = stopped(&mut stop) => None,
-            walked = walk::walk(&ground, &scribe, kind, at_least) => Some(walked),
+            walked = walk::walk(&ground, &scribe, &site.seeded, aim) => Some(walked),
         };
         let ended = match walked {
             None => {
@@ -186,25 +328,12 @@ impl Drill<'_> {
             fault::heal_all(ground, scribe).await?;
             Ok(ground.stage.down().await)
         };
-        let left = match tokio::time::timeout(FORCED, removal).await {
+        let left = match within_forced(removal).await {
             Ok(left) => left?.iter().map(ToString::to_string).collect(),
-            Err(_) => vec![format!(
-                "not everything was removed within {} s; `backout clean` does",
-                FORCED.as_secs()
-            )],
+            Err(late) => vec![late],
         };
         scribe.note(&Event::RunEnded { left })?;
         Ok(None)
-    }
-
-    fn ground(&self, plan: &Arc<Plan>, images: &Images, scribe: &Scribe) -> Result<Ground, StageError> {
-        let stage = self.world.stage(plan, images, self.run, Arc::new(scribe.clone()))?;
-        let stores = plan.databases.values().map(|database| {
-            let store = self.world.store(Arc::clone(&stage), database, plan, self.options.work.clone());
-            (database.service.clone(), store)
-        });
-        let stores = stores.collect();
-        Ok(Ground::new(self.run, Arc::clone(plan), images.clone(), stage, Arc::clone(&self.world), stores))
     }
 
     async fn take_down(&self, ground: &Ground, scribe: &Scribe, kind: RunKind) -> Result<(), JournalError> {
@@ -238,7 +367,7 @@ fn give_up(scribe: &Scribe, error: &StageError) -> Result<(), JournalError> {
 }
 
 /// Returns when the drill is to be stopped.
-async fn stopped(stop: &mut watch::Receiver<Option<String>>) {
+pub(super) async fn stopped(stop: &mut watch::Receiver<Option<String>>) {
     if stop.wait_for(Option::is_some).await.is_err() {
         // Nobody is left who could stop it.
         std::future::pending::<()>().await;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use regex::Regex;
 
+use super::across;
 use super::walk::Ground;
 use super::world::Answer;
 use crate::plan::model::{Fact, HttpCall};
@@ -25,11 +26,11 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    fn observed(held: bool, what: impl Into<String>) -> Self {
+    pub(super) fn observed(held: bool, what: impl Into<String>) -> Self {
         Self { held: Some(held), what: what.into() }
     }
 
-    fn unknown(what: impl Into<String>) -> Self {
+    pub(super) fn unknown(what: impl Into<String>) -> Self {
         Self { held: None, what: what.into() }
     }
 }
@@ -89,7 +90,7 @@ async fn printed(ground: &Ground, service: &str, pattern: &str) -> Seen {
 }
 
 /// One look.
-async fn look(ground: &Ground, fact: &Fact) -> Seen {
+pub(super) async fn look(ground: &Ground, fact: &Fact) -> Seen {
     match fact {
         Fact::Healthy { service } => match ground.stage.health(service).await {
             Ok(health) => Seen::observed(health.is_well(), format!("{service} is {health}")),
@@ -100,11 +101,12 @@ async fn look(ground: &Ground, fact: &Fact) -> Seen {
             // A service that does not answer does not answer as it should: that is known.
             Err(error) => Seen::observed(false, error),
         },
-        Fact::Sql { database, query, equals } => match ground.store(database).value(query).await {
+        Fact::Sql { database, query, equals } => match ground.database(database).value(query).await {
             Ok(Some(value)) => Seen::observed(value == *equals, format!("the query gives {value}")),
             Ok(None) => Seen::observed(false, "the query gives nothing"),
             Err(error) => Seen::unknown(error),
         },
+        Fact::Across(across) => across::look(ground, across).await,
         Fact::Exec { service, command, exit_code, contains } => {
             exec(ground, service, command, *exit_code, contains.as_deref()).await
         }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::scribe::Scribe;
 use super::walk::Ground;
+use super::world::Acted;
 use crate::journal::{Event, JournalError};
-use crate::plan::model::{Heal, PlannedFault};
+use crate::plan::model::{Fault, Heal, PlannedFault};
 use crate::stage::Killed;
 use crate::stage::faults;
 
@@ -53,14 +54,25 @@ pub(super) async fn inject(ground: &Ground, position: usize) -> Injection {
         return Injection { acted: false, evidence: "it is not planned".to_owned(), took: Duration::ZERO };
     };
     ground.faults.add(position);
-    let (acted, evidence) = match faults::inject(&*ground.stage, &planned.fault, LIMIT).await {
+    let (acted, evidence) = attempt(ground, &planned.fault).await;
+    Injection { acted, evidence, took: began.elapsed() }
+}
+
+/// Whether it acted, and the evidence.
+async fn attempt(ground: &Ground, fault: &Fault) -> (bool, String) {
+    if let Fault::Database { service, fault } = fault {
+        return match ground.database(service).inject(fault, LIMIT).await {
+            Ok(Acted { acted, evidence }) => (acted, evidence),
+            Err(error) => (false, error),
+        };
+    }
+    match faults::inject(&*ground.stage, fault, LIMIT).await {
         Ok(injected) if injected.killed == Some(Killed::Engine) => {
             (injected.acted, format!("{}; restart policy suspended", injected.evidence))
         }
         Ok(injected) => (injected.acted, injected.evidence),
         Err(error) => (false, error.to_string()),
-    };
-    Injection { acted, evidence, took: began.elapsed() }
+    }
 }
 
 /// Heals what is due at this moment, in reverse order.
@@ -85,12 +97,23 @@ async fn heal_one(ground: &Ground, scribe: &Scribe, position: usize) -> Result<(
     let Some(planned) = planned(ground, position) else { return Ok(()) };
     let fault = number(position);
     scribe.note(&Event::HealIntended { fault })?;
-    let (healed, evidence) = match faults::heal(&*ground.stage, &planned.fault, LIMIT).await {
-        Ok(()) => (true, format!("{} is undone", planned.fault.word())),
-        Err(error) => (false, error.to_string()),
+    let done = match &planned.fault {
+        Fault::Database { service, fault } => {
+            ground.database(service).heal(fault, LIMIT).await.map(|()| String::new())
+        }
+        fault => faults::heal(&*ground.stage, fault, LIMIT).await.map_err(|error| error.to_string()),
+    };
+    let (healed, evidence) = match done {
+        Ok(seen) => (true, undone(planned, &seen)),
+        Err(error) => (false, error),
     };
     ground.faults.remove(position);
     scribe.note(&Event::Healed { fault, healed, evidence })
+}
+
+fn undone(planned: &PlannedFault, seen: &str) -> String {
+    let undone = format!("{} is undone", planned.fault.word());
+    if seen.is_empty() { undone } else { format!("{undone}; at its end: {seen}") }
 }
 
 fn planned(ground: &Ground, position: usize) -> Option<&PlannedFault> {

@@ -1,19 +1,28 @@
 //! Walks through the runs of a drill and records what happens. It knows nothing of pass and fail.
 
+mod across;
 mod act;
+mod always;
+mod begin;
 mod capture;
+mod clients;
+mod done;
 mod drill;
 mod fact;
 mod fault;
 mod interrupt;
+mod lane;
 mod operation;
 mod point;
 mod scribe;
+mod seeded;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod wire;
 pub mod world;
 
-pub use drill::{Ended, Options, drill};
+pub use drill::{Doubts, Ended, Options, drill};
 pub use scribe::Scribe;
-pub use world::{Answer, Images, Session, SqlFailure, Store, World};
+pub use world::{Acted, Answer, CallFailure, Caller, Database, Images, Session, SqlFailure, Store, World};

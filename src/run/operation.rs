@@ -2,17 +2,19 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, oneshot};
 
-use super::act::{self, Given};
+use super::act::{self, Act, Given};
 use super::interrupt::Interrupt;
 use super::scribe::Scribe;
 use super::walk::Ground;
+use super::wire::Ears;
 use crate::journal::event::{Completed, Ending, Operation};
 use crate::journal::{Event, JournalError};
 use crate::plan::model::{Point, Side, Step, Trigger};
+use crate::stage::StageError;
 
 /// How an operation ended.
 #[derive(Debug, Clone)]
@@ -105,6 +107,8 @@ pub(super) struct Conduct<'a> {
     pub(super) interrupt: &'a Interrupt,
     pub(super) held: &'a Held,
     pub(super) lines: &'a broadcast::Sender<String>,
+    /// Whether clients get their turn after each step.
+    pub(super) dwells: bool,
 }
 
 /// Does the steps of an operation until one does not succeed.
@@ -114,16 +118,24 @@ pub(super) async fn operation(
     steps: &[Step],
 ) -> Result<Outcome, JournalError> {
     let began = Instant::now();
+    let mut dwelt = Duration::ZERO;
     let mut last = Last { ending: Ending::Ok, exit_code: Some(0), failed_step: None, error: None };
     for step in steps {
+        let ears = Ears::of(conduct.ground, step).await;
         conduct.held.step(step, Side::Before).await;
         if conduct.interrupt.is_set() {
             last = Last { ending: Ending::Interrupted, exit_code: None, failed_step: None, error: None };
             break;
         }
-        last = do_step(conduct, operation, step).await?;
+        last = do_step(conduct, operation, step, ears).await?;
         if last.ending != Ending::Ok {
             break;
+        }
+        if conduct.dwells {
+            // How the service fares between two steps is seen by those whom it answers, or not, there.
+            let waits = Instant::now();
+            conduct.ground.clients().pass(conduct.scribe).await;
+            dwelt += waits.elapsed();
         }
         conduct.held.step(step, Side::After).await;
     }
@@ -135,7 +147,7 @@ pub(super) async fn operation(
         failed_step: last.failed_step,
         error: last.error,
         completed,
-        took_ms: crate::millis::of(began.elapsed()),
+        took_ms: crate::millis::of(began.elapsed().saturating_sub(dwelt)),
     })?;
     Ok(Outcome { ending: last.ending })
 }
@@ -148,7 +160,12 @@ struct Last {
     error: Option<String>,
 }
 
-async fn do_step(conduct: &Conduct<'_>, operation: Operation, step: &Step) -> Result<Last, JournalError> {
+async fn do_step(
+    conduct: &Conduct<'_>,
+    operation: Operation,
+    step: &Step,
+    ears: Result<Ears, StageError>,
+) -> Result<Last, JournalError> {
     let began = Instant::now();
     let title = step.title.clone();
     conduct.scribe.note(&Event::StepStarted { operation, step: step.number, title })?;
@@ -158,7 +175,15 @@ async fn do_step(conduct: &Conduct<'_>, operation: Operation, step: &Step) -> Re
         held: conduct.held,
         lines: conduct.lines,
     };
-    let act = act::act(&given, step).await;
+    let act = match &ears {
+        Ok(_) => act::act(&given, step).await,
+        Err(error) => Act::from_stage(Err(error.clone())),
+    };
+    if let Ok(ears) = ears {
+        for event in ears.events(operation, step.number).await {
+            conduct.scribe.note(&event)?;
+        }
+    }
     let ending = act.ending.unwrap_or(Ending::Failed);
     conduct.scribe.note(&Event::StepEnded {
         operation,

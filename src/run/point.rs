@@ -11,43 +11,57 @@ use super::interrupt::{Interrupt, Ongoing};
 use super::operation::{Arrival, Conduct, Held, Outcome, operation};
 use super::scribe::Scribe;
 use super::walk::Ground;
+use super::wire::Hold;
+use crate::gateway::control::Mark;
 use crate::journal::event::{Ending, Operation};
 use crate::journal::{Event, JournalError};
-use crate::plan::model::{Failure, Fault, Point, Side, Trigger};
+use crate::plan::model::{Failure, Fault, Point, Side, Step, Trigger};
 
 /// How many lines of output a watcher may lag behind.
 const LINES: usize = 4096;
 
 type Change<'a> = Ongoing<'a, Result<Outcome, JournalError>>;
 
-/// Runs the change, breaks it at the point, and returns how it ended.
+/// Runs an operation, breaks it at the point, and returns how it ended.
 pub(super) async fn interrupted(
     ground: &Ground,
     scribe: &Scribe,
     failure: &Failure,
+    (which, steps): (Operation, &[Step]),
 ) -> Result<Outcome, JournalError> {
     let interrupt = Interrupt::new();
     let (lines, _) = broadcast::channel(LINES);
-    let exact = is_exact(&failure.point.trigger);
+    let trigger = &failure.point.trigger;
+    let exact = matches!(trigger, Trigger::Step(_) | Trigger::Statement { .. });
     let hold = if exact { failure.point.clone() } else { start_of(&failure.point) };
     let (held, arrival, release) = Held::at(&hold);
-    let conduct = Conduct { ground, scribe, interrupt: &interrupt, held: &held, lines: &lines };
-    let mut change = Ongoing::new(operation(&conduct, Operation::Change, &ground.plan.change));
+    let conduct =
+        Conduct { ground, scribe, interrupt: &interrupt, held: &held, lines: &lines, dwells: false };
+    let mut change = Ongoing::new(operation(&conduct, which, steps));
     let within = failure.point.within;
-    let reached = if exact {
-        hold_at(&mut change, arrival, within).await.map(|arrival| (arrival, Some(release)))
-    } else {
-        let watch = Watch { ground, point: &failure.point, lines: &lines, held: &held };
-        watch.until(&mut change, arrival, release).await.map(|arrival| (arrival, None))
+    let reached = match hold_at(&mut change, arrival, within).await {
+        Err(seen) => Err(seen),
+        Ok(arrival) if exact => Ok((arrival, Grip::Step(release))),
+        Ok(arrival) => match trigger {
+            Trigger::Wire { mark, .. } => {
+                let wire =
+                    hold_on_the_wire(&mut change, ground, mark, within, arrival.completed.steps, release);
+                wire.await.map(|(arrival, hold)| (arrival, Grip::Wire(hold)))
+            }
+            _ => {
+                let watch = Watch { ground, point: &failure.point, lines: &lines, held: &held };
+                watch.until(&mut change, release).await.map(|arrival| (arrival, Grip::None))
+            }
+        },
     };
     match reached {
-        Ok((arrival, release)) => {
+        Ok((arrival, grip)) => {
             scribe.note(&Event::PointReached {
-                held: release.is_some(),
+                held: !matches!(grip, Grip::None),
                 completed: arrival.completed,
                 text: arrival.text,
             })?;
-            break_it(ground, scribe, failure, &mut change, &interrupt, release).await
+            break_it(ground, scribe, failure, &mut change, &interrupt, grip).await
         }
         Err(seen) => {
             scribe.note(&Event::PointMissed { seen, completed: held.completed() })?;
@@ -56,11 +70,14 @@ pub(super) async fn interrupted(
     }
 }
 
-fn is_exact(trigger: &Trigger) -> bool {
-    match trigger {
-        Trigger::Step(_) | Trigger::Statement { .. } => true,
-        Trigger::Log { .. } | Trigger::Fact(_) | Trigger::After(_) => false,
-    }
+/// What holds the change.
+enum Grip {
+    /// It waits for the sender.
+    Step(oneshot::Sender<()>),
+    /// Its conversation is held by a gateway.
+    Wire(Hold),
+    /// Nothing does: the point was seen from outside.
+    None,
 }
 
 /// The beginning of the point's step: there, what watches for the point is put in place.
@@ -76,8 +93,44 @@ async fn hold_at(
     match change.until(tokio::time::timeout(within, arrival)).await {
         Some(Ok(Ok(arrival))) => Ok(arrival),
         Some(Ok(Err(_))) | None => Err("the change ended before it came to the point".to_owned()),
-        Some(Err(_)) => Err(format!("the point was not reached within {} s", within.as_secs_f64())),
+        Some(Err(_)) => Err(format!("the change had not come to it within {} s", within.as_secs_f64())),
     }
+}
+
+/// Lets the step begin, and waits until its conversation is held at the mark.
+async fn hold_on_the_wire(
+    change: &mut Change<'_>,
+    ground: &Ground,
+    mark: &Mark,
+    within: Duration,
+    steps: u32,
+    release: oneshot::Sender<()>,
+) -> Result<(Arrival, Hold), String> {
+    let hold = change.alongside(Hold::at(ground, mark)).await?;
+    // The receiver is the operation that was just seen to wait for it.
+    let _ = release.send(());
+    match change.until(tokio::time::timeout(within, hold.reached(steps))).await {
+        Some(Ok(arrival)) => Ok((arrival?, hold)),
+        Some(Err(_)) => Err(format!("the change had not come to it within {} s", within.as_secs_f64())),
+        None => Err("the change ended before it came to the point".to_owned()),
+    }
+}
+
+/// The fault is in place: lets go, and waits for the change to end. Of a change that is to stop, what a
+/// gateway holds back is never sent: its process is dead before its connection is reset.
+async fn go_on(failure: &Failure, change: &mut Change<'_>, grip: Grip) -> Result<Outcome, JournalError> {
+    match grip {
+        // The change may have ended by the fault itself; then nothing waits.
+        Grip::Step(release) => drop(release.send(())),
+        Grip::Wire(hold) if failure.stop => {
+            let outcome = change.end().await;
+            hold.sever().await;
+            return outcome;
+        }
+        Grip::Wire(hold) => change.alongside(hold.release()).await,
+        Grip::None => {}
+    }
+    change.end().await
 }
 
 /// Looks for a point from outside.
@@ -89,13 +142,7 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    async fn until(
-        &self,
-        change: &mut Change<'_>,
-        arrival: oneshot::Receiver<Arrival>,
-        release: oneshot::Sender<()>,
-    ) -> Result<Arrival, String> {
-        hold_at(change, arrival, self.point.within).await?;
+    async fn until(&self, change: &mut Change<'_>, release: oneshot::Sender<()>) -> Result<Arrival, String> {
         let heard = self.lines.subscribe();
         let followed = match &self.point.trigger {
             Trigger::Log { service: Some(service), .. } => {
@@ -110,9 +157,7 @@ impl Watch<'_> {
         match change.until(seen).await {
             Some(Ok(Ok(text))) => Ok(Arrival { completed: self.held.completed(), text }),
             Some(Ok(Err(seen))) => Err(seen),
-            Some(Err(_)) => {
-                Err(format!("the point was not seen within {} s", self.point.within.as_secs_f64()))
-            }
+            Some(Err(_)) => Err(format!("it was not seen within {} s", self.point.within.as_secs_f64())),
             None => Err("the change ended before the point was seen".to_owned()),
         }
     }
@@ -136,7 +181,9 @@ impl Watch<'_> {
                 tokio::time::sleep(Duration::from_millis(*ms)).await;
                 Ok(format!("{} ms after the step began", began.elapsed().as_millis()))
             }
-            Trigger::Step(_) | Trigger::Statement { .. } => Err("an exact point is not watched".to_owned()),
+            Trigger::Step(_) | Trigger::Statement { .. } | Trigger::Wire { .. } => {
+                Err("an exact point is not watched".to_owned())
+            }
         }
     }
 }
@@ -170,7 +217,7 @@ async fn break_it(
     failure: &Failure,
     change: &mut Change<'_>,
     interrupt: &Interrupt,
-    release: Option<oneshot::Sender<()>>,
+    grip: Grip,
 ) -> Result<Outcome, JournalError> {
     let mut abort = None;
     for (position, planned) in failure.faults.iter().enumerate() {
@@ -192,11 +239,7 @@ async fn break_it(
     if failure.stop {
         interrupt.now();
     }
-    if let Some(release) = release {
-        // The change may have ended by the fault itself; then nothing waits.
-        let _ = release.send(());
-    }
-    let outcome = change.end().await?;
+    let outcome = go_on(failure, change, grip).await?;
     if let Some(position) = abort {
         let acted = outcome.ending == Ending::Interrupted;
         scribe.note(&Event::FaultInjected {

@@ -26,6 +26,13 @@ impl Scribe {
         self.writer.append(self.run, event)
     }
 
+    /// What was written of this run so far.
+    pub fn records(&self) -> Vec<crate::journal::Record> {
+        let mut records = self.writer.records();
+        records.retain(|record| record.run == self.run);
+        records
+    }
+
     /// Milliseconds since the drill began.
     pub fn now_ms(&self) -> u64 {
         self.writer.now_ms()

@@ -2,28 +2,42 @@
 //! back, capture, look, remove.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::sync::broadcast;
 
+use super::always::Always;
+use super::begin::{Use, begin};
 use super::capture::{self, Taken};
+use super::clients::Clients;
 use super::fact;
 use super::fault::{self, Book, number};
 use super::interrupt::{Interrupt, Ongoing};
 use super::operation::{Conduct, Held, Outcome, operation};
 use super::point;
 use super::scribe::Scribe;
-use super::world::{Images, Store, World};
+use super::seeded::Seeded;
+use super::world::{Database, Images, NOT_INSIDE, Store, World};
 use crate::journal::event::{Ending, Moment, Operation, RunKind};
 use crate::journal::{Event, JournalError};
 use crate::plan::Plan;
 use crate::plan::model::{Fact, Failure, Fault, Heal, Step, When};
 use crate::stage::{Health, Lines, Stage, StageError};
+use crate::sweep::{Case, Swept, Tried};
 
 /// How long services may take to be as before, after the rollback.
 const RECOVER: Duration = Duration::from_secs(30);
+
+/// Between two looks at sessions at work.
+const REST: Duration = Duration::from_millis(20);
+/// What is observed of a stage.
+#[derive(Clone)]
+pub(super) struct Observed {
+    pub(super) stores: BTreeMap<String, Arc<dyn Store>>,
+    pub(super) databases: BTreeMap<String, Arc<dyn Database>>,
+}
 
 /// Everything one run stands on.
 pub(super) struct Ground {
@@ -32,9 +46,13 @@ pub(super) struct Ground {
     pub(super) images: Images,
     pub(super) stage: Arc<dyn Stage>,
     pub(super) world: Arc<dyn World>,
+    /// Everything that is observed, databases included, by name.
     pub(super) stores: BTreeMap<String, Arc<dyn Store>>,
+    pub(super) databases: BTreeMap<String, Arc<dyn Database>>,
     pub(super) faults: Book,
-    sessions: Mutex<Vec<i32>>,
+    /// What `sql` steps opened, by database.
+    sessions: Mutex<Vec<(String, i32)>>,
+    clients: OnceLock<Clients>,
 }
 
 impl Ground {
@@ -44,26 +62,37 @@ impl Ground {
         images: Images,
         stage: Arc<dyn Stage>,
         world: Arc<dyn World>,
-        stores: BTreeMap<String, Arc<dyn Store>>,
+        Observed { stores, databases }: Observed,
     ) -> Self {
-        let (faults, sessions) = (Book::default(), Mutex::default());
-        Self { run, plan, images, stage, world, stores, faults, sessions }
+        let (faults, sessions, clients) = (Book::default(), Mutex::default(), OnceLock::new());
+        Self { run, plan, images, stage, world, stores, databases, faults, sessions, clients }
+    }
+
+    /// The clients of this run; nobody before they are started.
+    pub(super) fn clients(&self) -> &Clients {
+        self.clients.get_or_init(Clients::default)
     }
 
     /// An observed database; the plan has checked its name.
-    pub(super) fn store(&self, name: &str) -> &Arc<dyn Store> {
-        self.stores.get(name).expect("the plan names only observed databases")
+    pub(super) fn database(&self, name: &str) -> &Arc<dyn Database> {
+        self.databases.get(name).expect("the plan names only observed databases")
     }
 
     /// An `sql` step opened this session.
-    pub(super) fn opened(&self, session: i32) {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+    pub(super) fn opened(&self, database: &str, session: i32) {
+        let opened = (database.to_owned(), session);
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(opened);
     }
 
-    fn opened_so_far(&self) -> Vec<i32> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The numbers of two servers' sessions have nothing to do with each other.
+    fn opened_so_far(&self, database: &str) -> Vec<i32> {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.iter().filter(|(of, _)| of == database).map(|(_, session)| *session).collect()
     }
 }
+
+/// The sessions of a database before the change; why they are not known, otherwise.
+type Known = Result<Vec<i32>, String>;
 
 /// Why a run ended early.
 #[derive(Debug)]
@@ -80,59 +109,215 @@ impl From<JournalError> for Halt {
     }
 }
 
+/// What a run on a stage of its own is there for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Aim {
+    pub(super) kind: RunKind,
+    /// How long an idle run lasts at least.
+    pub(super) at_least: Duration,
+    /// Whether a sweep follows: a finished run then also captures what the whole change leaves.
+    pub(super) is_swept: bool,
+}
+
 /// One run, up to but without its clean-up. Returns how long its window was, from the first capture
 /// to the last.
 pub(super) async fn walk(
     ground: &Ground,
     scribe: &Scribe,
-    kind: RunKind,
-    at_least: Duration,
+    seeded: &Seeded,
+    aim: Aim,
 ) -> Result<Duration, Halt> {
-    let run = Walk { ground, scribe };
-    run.bring_up().await?;
-    let before = run.capture(Moment::Before, None).await?;
-    let began = Instant::now();
-    let lines = run.follow().await;
-    match kind {
-        RunKind::Idle => run.idle(at_least).await?,
-        RunKind::Control => {
-            run.operation(Operation::Change, &ground.plan.change).await?;
-        }
-        RunKind::Finished => {
-            run.operation(Operation::Change, &ground.plan.change).await?;
-            run.rollback().await?;
-        }
-        RunKind::Interrupted => {
-            if let Some(failure) = &ground.plan.failure {
-                run.interrupted(failure, &before).await?;
-            }
-        }
-        RunKind::Reference => {
-            let steps = super::drill::reference_steps(&ground.plan);
-            run.operation(Operation::Reference, &steps).await?;
-        }
-    }
-    run.recover(&before).await?;
-    let after = run.capture(Moment::After, Some(&before)).await?;
-    let window = began.elapsed();
-    capture::compare(ground, scribe, (Moment::Before, &before), (Moment::After, &after)).await?;
-    run.observe(lines).await?;
-    Ok(window)
+    let beginning = begin(ground, scribe, seeded, Use::Run).await?;
+    Walk::new(ground, scribe).course(Course::Of(aim), &beginning.before).await
 }
 
-struct Walk<'a> {
+/// Keeps what the stores hold, inside their servers; why that cannot be done, otherwise.
+pub(super) async fn keep(ground: &Ground, scribe: &Scribe) -> Result<Option<String>, Halt> {
+    for (store, observed) in &ground.stores {
+        if observed.snapshot_name().is_none() {
+            return Ok(Some(format!("{store} cannot be kept: {NOT_INSIDE}")));
+        }
+    }
+    for (store, observed) in &ground.stores {
+        if let Err(error) = keep_one(scribe, store, observed, true).await? {
+            return Ok(Some(format!("{store} cannot be kept: {error}")));
+        }
+    }
+    Ok(None)
+}
+
+/// Keeps what large stores hold, so that rows that differ can be shown as they were. Where that cannot be
+/// done they are not shown, and the capture says why.
+pub(super) async fn keep_large(ground: &Ground, scribe: &Scribe) -> Result<(), Halt> {
+    for (store, observed) in &ground.stores {
+        if observed.snapshot_name().is_some() && observed.is_large().await == Ok(true) {
+            let _ = keep_one(scribe, store, observed, false).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn keep_one(
+    scribe: &Scribe,
+    store: &str,
+    observed: &Arc<dyn Store>,
+    resets: bool,
+) -> Result<Result<(), String>, JournalError> {
+    let spare = observed.spare_name().filter(|_| resets);
+    for name in [observed.snapshot_name(), spare].into_iter().flatten() {
+        scribe.note(&Event::SnapshotIntended { store: store.to_owned(), name })?;
+    }
+    Ok(observed.snapshot(resets).await)
+}
+
+/// A run of a sweep on a stage that is as it was when `before` was captured.
+pub(super) async fn walk_on(
+    ground: &Ground,
+    scribe: &Scribe,
+    case: Option<&Case>,
+    before: &Taken,
+    at_least: Duration,
+) -> Result<Duration, Halt> {
+    let idle = Aim { kind: RunKind::Idle, at_least, is_swept: true };
+    let course = match case.map(|case| (case.tried, case.operation)) {
+        Some((Tried::Point(_), operation)) => Course::Broken(operation),
+        Some((Tried::Again, _)) => Course::Again,
+        None => Course::Of(idle),
+    };
+    Walk::new(ground, scribe).course(course, before).await
+}
+
+/// What is done between the first capture and the last.
+enum Course {
+    Of(Aim),
+    /// The operation that is broken at the failure of the ground's plan.
+    Broken(Swept),
+    /// The change broken there and rolled back, then made again and rolled back again.
+    Again,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Walk<'a> {
     ground: &'a Ground,
     scribe: &'a Scribe,
+    /// Whether clients get their turn between two steps.
+    dwells: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(ground: &'a Ground, scribe: &'a Scribe) -> Self {
+        Self { ground, scribe, dwells: false }
+    }
 }
 
 impl Walk<'_> {
-    async fn bring_up(&self) -> Result<(), Halt> {
+    /// Returns how long its window was, from the first capture to the last.
+    async fn course(&self, course: Course, before: &Taken) -> Result<Duration, Halt> {
+        let began = Instant::now();
+        let lines = self.follow().await;
+        // Set once: each run has a ground of its own.
+        let _ = self.ground.clients.set(Clients::start(self.ground, self.scribe).await?);
+        let always = Always::of(self.ground);
+        tokio::select! {
+            gone = self.there_and_back(course, before) => gone?,
+            () = always.watch(self.ground, self.scribe) => {}
+        }
+        always.note(self.scribe)?;
+        let after = self.capture(Moment::After, Some(before)).await?;
+        let window = began.elapsed();
+        let (from, to) = ((Moment::Before, before), (Moment::After, &after));
+        capture::compare(self.ground, self.scribe, from, to).await?;
+        self.observe(lines).await?;
+        Ok(window)
+    }
+
+    /// What is done between the first capture and the last, until services are well and clients are done.
+    async fn there_and_back(&self, course: Course, before: &Taken) -> Result<(), Halt> {
+        match course {
+            Course::Of(aim) => self.act(aim, before).await?,
+            Course::Broken(operation) => drop(self.broken(operation, before).await?),
+            Course::Again => self.again(before).await?,
+        }
+        self.recover(before).await?;
+        // Only those who are served after the way back can say whether the service is well.
+        self.ground.clients().pass(self.scribe).await;
+        self.ground.clients().finish(self.scribe).await
+    }
+
+    async fn act(&self, aim: Aim, before: &Taken) -> Result<(), Halt> {
         let plan = &self.ground.plan;
-        if let Err(error) = self.ground.stage.up(plan.up_within).await {
+        match aim.kind {
+            RunKind::Idle => self.idle(aim.at_least).await,
+            RunKind::Control => self.operation(Operation::Change, &plan.change).await.map(drop),
+            RunKind::Finished => {
+                let run = Walk { dwells: true, ..*self };
+                run.operation(Operation::Change, &plan.change).await?;
+                if aim.is_swept {
+                    run.look(Moment::Changed, before).await?;
+                }
+                run.rollback(Operation::Rollback).await
+            }
+            RunKind::Interrupted => self.broken(Swept::Change, before).await.map(drop),
+            RunKind::Reference => {
+                let steps = super::drill::reference_steps(plan);
+                self.operation(Operation::Reference, &steps).await.map(drop)
+            }
+            // A lane is only provisioned, and only a sweep makes a change again.
+            RunKind::Lane | RunKind::Again => Ok(()),
+        }
+    }
+
+    /// An operation broken at the plan's failure, then the rollback. Returns whether that was invoked.
+    async fn broken(&self, operation: Swept, before: &Taken) -> Result<bool, Halt> {
+        let plan = &self.ground.plan;
+        match operation {
+            Swept::Change => self.interrupted(Operation::Change, &plan.change, before).await,
+            Swept::Rollback => {
+                self.operation(Operation::Change, &plan.change).await?;
+                self.interrupted(Operation::Rollback, &plan.rollback.steps, before).await
+            }
+        }
+    }
+
+    /// Up, down, up: what was rolled back can be made, and rolled back again. Twice: from the point, and
+    /// from the end, where all that the change makes is to be undone.
+    async fn again(&self, before: &Taken) -> Result<(), Halt> {
+        if !self.broken(Swept::Change, before).await? {
+            return Ok(());
+        }
+        for _ in 0..2 {
+            self.recover(before).await?;
+            self.look(Moment::Back, before).await?;
+            let change = self.operation(Operation::ChangeAgain, &self.ground.plan.change).await?;
+            self.look(Moment::Changed, before).await?;
+            self.rollback(Operation::RollbackAgain).await?;
+            if change.ending != Ending::Ok {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Captures a state on the way; the journal says why where it cannot be. Where clients write, only the
+    /// rows tell their doings from other differences.
+    async fn look(&self, moment: Moment, before: &Taken) -> Result<(), Halt> {
+        let taken = capture::take(self.ground, self.scribe, moment, Some(before)).await?;
+        if let Some(taken) = taken.filter(|_| !self.ground.plan.traffic.is_empty()) {
+            let (from, to) = ((Moment::Before, before), (moment, &taken));
+            capture::compare(self.ground, self.scribe, from, to).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn bring_up(&self) -> Result<(), Halt> {
+        if let Err(error) = self.ground.stage.up(self.ground.plan.up_within).await {
             return self.trouble(&error);
         }
-        self.scribe.note(&Event::StageUp)?;
-        let seeded = self.operation(Operation::Seed, &plan.seed).await?;
+        Ok(self.scribe.note(&Event::StageUp)?)
+    }
+
+    pub(super) async fn seed(&self) -> Result<(), Halt> {
+        let seeded = self.operation(Operation::Seed, &self.ground.plan.seed).await?;
         if seeded.ending == Ending::Ok {
             return Ok(());
         }
@@ -141,7 +326,7 @@ impl Walk<'_> {
         Err(Halt::Trouble)
     }
 
-    fn trouble<T>(&self, error: &StageError) -> Result<T, Halt> {
+    pub(super) fn trouble<T>(&self, error: &StageError) -> Result<T, Halt> {
         let evidence = error.evidence.clone();
         self.scribe.note(&Event::Trouble { message: error.to_string(), evidence })?;
         Err(Halt::Trouble)
@@ -172,7 +357,7 @@ impl Walk<'_> {
     async fn unheld(&self, interrupt: &Interrupt, which: Operation, steps: &[Step]) -> Result<Outcome, Halt> {
         let (lines, _) = broadcast::channel(1);
         let (ground, scribe, held) = (self.ground, self.scribe, &Held::nowhere());
-        let conduct = Conduct { ground, scribe, interrupt, held, lines: &lines };
+        let conduct = Conduct { ground, scribe, interrupt, held, lines: &lines, dwells: self.dwells };
         Ok(operation(&conduct, which, steps).await?)
     }
 
@@ -194,50 +379,98 @@ impl Walk<'_> {
         Ok(())
     }
 
-    async fn interrupted(&self, failure: &Failure, before: &Taken) -> Result<(), Halt> {
+    /// An operation broken at the plan's failure, then the rollback: again, where that was broken. Returns
+    /// whether it was invoked.
+    async fn interrupted(&self, which: Operation, steps: &[Step], before: &Taken) -> Result<bool, Halt> {
+        let Some(failure) = &self.ground.plan.failure else { return Ok(false) };
         let known = self.sessions().await;
-        point::interrupted(self.ground, self.scribe, failure).await?;
+        point::interrupted(self.ground, self.scribe, failure, (which, steps)).await?;
         let failed_at = Instant::now();
         fault::heal(self.ground, self.scribe, Heal::BeforeRollback).await?;
         self.settle(failure, &known).await?;
-        capture::take(self.ground, self.scribe, Moment::Failed, Some(before)).await?;
-        if self.triggered(failed_at).await? {
-            self.rollback().await?;
+        self.note_effect(before, steps).await?;
+        let invoked = self.triggered(failed_at).await?;
+        if invoked {
+            self.rollback(Operation::Rollback).await?;
         }
         fault::heal(self.ground, self.scribe, Heal::AfterRollback).await?;
-        Ok(())
+        Ok(invoked)
     }
 
-    async fn sessions(&self) -> BTreeMap<String, Vec<i32>> {
+    /// Looks at what the failure left (S2).
+    async fn note_effect(&self, before: &Taken, steps: &[Step]) -> Result<(), Halt> {
+        if self.ground.plan.traffic.is_empty() {
+            return Ok(capture::glance(self.ground, self.scribe, before, steps).await?);
+        }
+        self.look(Moment::Failed, before).await
+    }
+
+    async fn sessions(&self) -> BTreeMap<String, Known> {
         let mut known = BTreeMap::new();
-        for (name, store) in &self.ground.stores {
-            known.insert(name.clone(), store.sessions().await.unwrap_or_default());
+        for (name, database) in &self.ground.databases {
+            known.insert(name.clone(), database.sessions().await);
         }
         known
     }
 
     /// Waits until the sessions of the interrupted operation have ended (S5).
-    async fn settle(&self, failure: &Failure, known: &BTreeMap<String, Vec<i32>>) -> Result<(), Halt> {
+    async fn settle(&self, failure: &Failure, known: &BTreeMap<String, Known>) -> Result<(), Halt> {
         let Some(limit) = failure.settle_ms.map(Duration::from_millis) else { return Ok(()) };
         let deadline = Instant::now() + limit;
         let mut lingering = Vec::new();
-        for (name, store) in &self.ground.stores {
+        for (name, database) in &self.ground.databases {
             let healthy = Fact::Healthy { service: name.clone() };
             let left = deadline.saturating_duration_since(Instant::now());
             fact::within(self.ground, &healthy, None, left).await;
-            let mut sessions = self.ground.opened_so_far();
-            let known = known.get(name).map_or(&[][..], |known| known);
-            match store.busy(known).await {
+            let mut sessions = self.ground.opened_so_far(name);
+            match self.newly_busy(name, database, known).await {
                 Ok(busy) => sessions.extend(busy),
                 // Who cannot be asked is not known to be gone.
                 Err(error) => lingering.push(format!("{name}: {error}")),
             }
+            if !self.ground.plan.traffic.is_empty() {
+                sessions = self.at_rest(database, sessions, deadline).await;
+                sessions.extend(self.ground.opened_so_far(name));
+            }
             let left = deadline.saturating_duration_since(Instant::now());
-            if let Err(still) = store.gone(&sessions, left).await {
+            if let Err(still) = database.gone(&sessions, left).await {
                 lingering.extend(still.into_iter().map(|session| format!("{name}: {session}")));
             }
         }
         Ok(self.scribe.note(&Event::Settled { gone: lingering.is_empty(), lingering })?)
+    }
+
+    /// Of these sessions, those that were never seen at rest. Where clients are served, a session at work
+    /// may be a service's own, which stays; what an interrupted operation left at work does not rest.
+    async fn at_rest(
+        &self,
+        database: &Arc<dyn Database>,
+        mut sessions: Vec<i32>,
+        deadline: Instant,
+    ) -> Vec<i32> {
+        loop {
+            let Ok(busy) = database.busy(&[]).await else { return sessions };
+            sessions.retain(|session| busy.contains(session));
+            if sessions.is_empty() || Instant::now() >= deadline {
+                return sessions;
+            }
+            tokio::time::sleep(REST).await;
+        }
+    }
+
+    /// The sessions at work that were not there before the change.
+    async fn newly_busy(
+        &self,
+        name: &str,
+        database: &Arc<dyn Database>,
+        known: &BTreeMap<String, Known>,
+    ) -> Result<Vec<i32>, String> {
+        match known.get(name) {
+            Some(Ok(known)) => database.busy(known).await,
+            // Without that answer a session of the change looks like any other.
+            Some(Err(error)) => Err(format!("its sessions before the change are not known: {error}")),
+            None => database.busy(&[]).await,
+        }
     }
 
     /// Waits for what starts the rollback.
@@ -245,12 +478,11 @@ impl Walk<'_> {
         let (happened, seen) = match &self.ground.plan.rollback.when {
             When::AtOnce => (true, "the failure itself".to_owned()),
             When::Facilitator => {
-                let go = self
-                    .ground
-                    .world
-                    .facilitator("the change has failed; roll back when you are ready")
-                    .await;
-                (go, if go { "the facilitator" } else { "nobody answered" }.to_owned())
+                let question = "the change has failed; roll back when you are ready";
+                match self.ground.world.facilitator(question).await {
+                    Ok(()) => (true, "the facilitator".to_owned()),
+                    Err(nobody) => (false, nobody),
+                }
             }
             When::Fact { fact, within_ms } => {
                 let limit = Duration::from_millis(*within_ms);
@@ -266,10 +498,10 @@ impl Walk<'_> {
     }
 
     /// The rollback, killed when it is given up (S6).
-    async fn rollback(&self) -> Result<(), Halt> {
+    async fn rollback(&self, which: Operation) -> Result<(), Halt> {
         let rollback = &self.ground.plan.rollback;
         let interrupt = Interrupt::new();
-        let mut ongoing = Ongoing::new(self.unheld(&interrupt, Operation::Rollback, &rollback.steps));
+        let mut ongoing = Ongoing::new(self.unheld(&interrupt, which, &rollback.steps));
         if ongoing.until(tokio::time::sleep(rollback.within)).await.is_some() {
             self.scribe.note(&Event::RollbackLate)?;
             let rest = rollback.give_up.saturating_sub(rollback.within);

@@ -21,9 +21,12 @@ pub struct DrillFile {
     #[serde(default)]
     #[schemars(required, length(min = 1))]
     pub scenarios: Vec<Entry>,
-    /// How many stages run at once: 1.
-    #[schemars(range(min = 1, max = 1))]
+    /// How many stages of a sweep run at once (default: by cores and memory).
+    #[schemars(range(min = 1, max = 64))]
     pub lanes: Option<u32>,
+    /// Whether every point of every scenario is tried.
+    #[serde(default)]
+    pub sweep: Sweep,
     /// How long the whole drill may take.
     pub timeout: Option<Timespan>,
     /// A gate's verdict decides a release: `should` is refused.
@@ -47,6 +50,21 @@ pub struct Entry {
     /// With `should: fail`: exactly the checks that must fail.
     #[serde(default)]
     pub because: Vec<String>,
+    /// Whether every point of this scenario is tried (default: as the drill says).
+    pub sweep: Option<Sweep>,
+}
+
+/// How widely a scenario is tried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Sweep {
+    /// At its own point only.
+    #[default]
+    Off,
+    /// At every point that can lead to another state.
+    Reduced,
+    /// At every point.
+    Exhaustive,
 }
 
 /// What a scenario must reach.

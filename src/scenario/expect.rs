@@ -33,6 +33,12 @@ pub struct Expect {
     /// Queries and their results.
     #[serde(default)]
     pub sql: Vec<SqlExpectation>,
+    /// Queries whose results must be so all the time, from before the change until after the rollback.
+    #[serde(default)]
+    pub always: Vec<SqlFact>,
+    /// Keys of one store that must be found in others.
+    #[serde(default)]
+    pub across: Vec<AcrossExpectation>,
     /// Commands inside services, and how they end.
     #[serde(default)]
     pub exec: Vec<ExecExpectation>,
@@ -57,6 +63,8 @@ pub enum ChangeExpectation {
 pub enum StateExpectation {
     /// As it was before the change, but for the exceptions.
     AsBefore(Vec<Exception>),
+    /// As it was before, plus what clients were promised since, and nothing else.
+    AsBeforePlusAcknowledged(Vec<Exception>),
     /// As before, sequence positions included.
     Exact,
     /// As on a second stage with these steps applied to the seed.
@@ -69,12 +77,16 @@ pub enum StateExpectation {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
-    /// A table, as `table` or `schema.table`.
+    /// A table, as `table` or `schema.table`; of a store that is no database, as the report names it:
+    /// `cache.db0`.
     pub table: Option<String>,
-    /// Only these columns of the table.
+    /// A schema of PostgreSQL: all its tables.
+    pub schema: Option<String>,
+    /// Only these columns of the table, or of the schema's tables.
     #[serde(default)]
     pub columns: Vec<String>,
-    /// Only the rows for which this SQL condition holds.
+    /// Only the rows for which this SQL condition holds; in a store that is no database, only those whose
+    /// key this pattern is, in which `*` stands for any text: `session:*`.
     #[serde(rename = "where")]
     pub where_: Option<String>,
     /// A schema object, as the report names it: `index orders_note_idx`.
@@ -103,7 +115,9 @@ struct Because {
 
 impl<'de> Deserialize<'de> for StateExpectation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const NAMES: [&str; 5] = ["as_before", "none", "exact", "as_after", "any"];
+        const NAMES: [&str; 6] =
+            ["as_before", "as_before_plus_acknowledged", "none", "exact", "as_after", "any"];
+        const MAPS: [&str; 4] = ["as_before", "as_before_plus_acknowledged", "as_after", "any"];
         struct NameOrMap;
         impl<'de> de::Visitor<'de> for NameOrMap {
             type Value = StateExpectation;
@@ -113,6 +127,9 @@ impl<'de> Deserialize<'de> for StateExpectation {
             fn visit_str<E: de::Error>(self, name: &str) -> Result<StateExpectation, E> {
                 match name {
                     "as_before" | "none" => Ok(StateExpectation::AsBefore(Vec::new())),
+                    "as_before_plus_acknowledged" => {
+                        Ok(StateExpectation::AsBeforePlusAcknowledged(Vec::new()))
+                    }
                     "exact" => Ok(StateExpectation::Exact),
                     other => Err(E::unknown_variant(other, &NAMES)),
                 }
@@ -123,9 +140,12 @@ impl<'de> Deserialize<'de> for StateExpectation {
                 };
                 let expectation = match name.as_str() {
                     "as_before" => StateExpectation::AsBefore(map.next_value::<AsBefore>()?.except),
+                    "as_before_plus_acknowledged" => {
+                        StateExpectation::AsBeforePlusAcknowledged(map.next_value::<AsBefore>()?.except)
+                    }
                     "as_after" => StateExpectation::AsAfter(map.next_value()?),
                     "any" => StateExpectation::Any(map.next_value::<Because>()?.because),
-                    other => return Err(de::Error::unknown_field(other, &["as_before", "as_after", "any"])),
+                    other => return Err(de::Error::unknown_field(other, &MAPS)),
                 };
                 match map.next_key::<String>()? {
                     None => Ok(expectation),
@@ -150,9 +170,13 @@ impl JsonSchema for StateExpectation {
         json_schema!({
             "description": "What a state is compared with.",
             "oneOf": [
-                { "enum": ["as_before", "none", "exact"] },
+                { "enum": ["as_before", "as_before_plus_acknowledged", "none", "exact"] },
                 { "type": "object", "additionalProperties": false, "required": ["as_before"], "properties": {
                     "as_before": { "type": "object", "additionalProperties": false, "required": ["except"],
+                        "properties": { "except": { "type": "array", "items": exception } } } } },
+                { "type": "object", "additionalProperties": false, "required": ["as_before_plus_acknowledged"],
+                    "properties": { "as_before_plus_acknowledged": { "type": "object",
+                        "additionalProperties": false, "required": ["except"],
                         "properties": { "except": { "type": "array", "items": exception } } } } },
                 { "type": "object", "additionalProperties": false, "required": ["as_after"], "properties": {
                     "as_after": { "type": "array", "items": step } } },
@@ -240,6 +264,42 @@ pub struct SqlExpectation {
     pub equals: Option<Scalar>,
     /// How long it may take to become so (default 10 s).
     pub within: Option<Timespan>,
+}
+
+/// `across` under `expect`: each key of one store is in at least one of others.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcrossExpectation {
+    /// What must hold, in a few words: `every order is announced`.
+    pub name: String,
+    /// Where the keys come from.
+    pub every: KeySource,
+    /// Where each of them must be: in at least one of these, which are read in this order.
+    #[serde(rename = "in")]
+    #[schemars(length(min = 1))]
+    pub in_: Vec<KeySource>,
+    /// How long it may take to become so (default 10 s).
+    pub within: Option<Timespan>,
+    /// Whether it must hold all the time too, from before the change until after the rollback. Who takes
+    /// messages meanwhile may find a queue empty for a moment: its messages are held while they are read.
+    #[serde(default)]
+    pub always: bool,
+}
+
+/// Keys of an observed store, as a set of texts. Exactly one of `query`, `keys` and `queue` is given.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeySource {
+    /// The observed store, by its name.
+    pub on: String,
+    /// Of a database: one query, whose first column holds the keys; NULL is none.
+    pub query: Option<String>,
+    /// Of Redis: a pattern of keys with one `*`, which stands for the key: `order:*`.
+    pub keys: Option<String>,
+    /// Of RabbitMQ: a queue whose messages are JSON.
+    pub queue: Option<String>,
+    /// With `queue`: the JSON pointer of the key in a message: `/id`.
+    pub at: Option<String>,
 }
 
 /// `exec` under `expect`.

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 use super::expect::{HttpCall, SqlFact};
+use super::fault::{FillDisk, Limit, Lock, ReadOnly, Revoke, TerminateBackend};
 use super::step::Command;
 use super::timespan::Timespan;
 
@@ -28,17 +29,38 @@ pub struct Failure {
     pub settle: Option<Settle>,
 }
 
-/// A point inside the change. A step alone is a point between steps; with `statement` it lies inside
-/// an `sql` step; `log`, `sql`, `http` and `after` are seen from outside and cannot hold.
+/// A point inside the change. A step alone is a point between steps; `statement`, `matching`, `commit`,
+/// `request`, `command`, `rows` and `bytes` lie inside the step's conversation with the service `on`;
+/// `log`, `sql`, `http` and `after` are seen from outside and cannot hold.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Point {
     /// The step, by its number from 1 or its `id`.
     pub step: Option<StepName>,
-    /// With `statement`: the database (may be left out); with `log`: the service that prints.
+    /// The service that is called at the point (may be left out where only one can be meant); with
+    /// `log`: the service that prints.
     pub on: Option<String>,
-    /// The statement's number from 1, BEGIN and COMMIT included.
+    /// The statement's number from 1, BEGIN and COMMIT included. In a `run` or `exec` step it is counted
+    /// on the wire, by a gateway in front of `on`.
     pub statement: Option<u32>,
+    /// The first statement in which this regular expression matches (case does not matter, and a space
+    /// stands for any white space).
+    pub matching: Option<String>,
+    /// The commit's number from 1: what makes changes permanent, COMMIT or not.
+    pub commit: Option<u32>,
+    /// An HTTP request such as `POST /flags`.
+    pub request: Option<String>,
+    /// A Redis command such as `DEL` or `DEL cart:17`.
+    pub command: Option<String>,
+    /// So many rows of a COPY have gone to the server.
+    pub rows: Option<u64>,
+    /// So many bytes have gone to the server.
+    pub bytes: Option<u64>,
+    /// Which of those that match, from 1 (default 1); with `matching`, `request` and `command`.
+    pub nth: Option<u32>,
+    /// Whether all of the operation's connections are frozen, and not only the one at the point.
+    #[serde(default)]
+    pub all: bool,
     /// On which side of the step or statement the change is held (default `before`).
     pub hold: Option<Side>,
     /// A line matching this regular expression appears, in the step's output or that of the service `on`.
@@ -177,6 +199,92 @@ pub enum Fault {
     Disconnect(Disconnect),
     /// Runs any command inside a service.
     Exec(ExecFault),
+    /// Ends the operation's connections to a service.
+    Cut(Cut),
+    /// Lets nothing pass between the operation and a service, and closes nothing.
+    Blackhole(OnService),
+    /// Delays what passes between the operation and a service.
+    Delay(Delay),
+    /// Slows down what passes between the operation and a service.
+    Throttle(Throttle),
+    /// Answers the operation with an error in a service's place.
+    Answer(AnswerFault),
+    /// Turns away new connections of the operation to a service.
+    Refuse(OnService),
+    /// Fills what a folder of a service lies on, until nothing more can be written.
+    FillDisk(FillDisk),
+    /// Gives a service less memory or less processor time.
+    Limit(Limit),
+    /// Locks a table or some of its rows.
+    Lock(Lock),
+    /// Ends sessions inside the server.
+    TerminateBackend(TerminateBackend),
+    /// Takes privileges from a role.
+    Revoke(Revoke),
+    /// Makes new sessions of a database read-only.
+    ReadOnly(ReadOnly),
+}
+
+/// `cut`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cut {
+    /// The Compose service that is called.
+    pub service: String,
+    /// How (default `reset`).
+    #[serde(default)]
+    pub by: CutBy,
+}
+
+/// How a connection is ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CutBy {
+    /// By a reset (RST): both sides get an error.
+    #[default]
+    Reset,
+    /// By a FIN: both sides see an end.
+    Fin,
+}
+
+/// `delay`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Delay {
+    /// The Compose service that is called.
+    pub service: String,
+    /// How long each chunk waits, in each direction.
+    pub by: Timespan,
+    /// How much more or less, at random (default 0).
+    pub jitter: Option<Timespan>,
+}
+
+/// `throttle`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Throttle {
+    /// The Compose service that is called.
+    pub service: String,
+    /// How many bytes pass per second, in each direction of each connection.
+    #[schemars(range(min = 1))]
+    pub bytes_per_second: u64,
+}
+
+/// `answer`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerFault {
+    /// The Compose service that is called.
+    pub service: String,
+    /// SQLSTATE (`"40001"`), HTTP status, Redis error word (`LOADING`) or MariaDB error number.
+    pub code: String,
+    /// The message (default: that a drill answers).
+    pub message: Option<String>,
+    /// Only asks in which this regular expression matches.
+    pub matching: Option<String>,
+    /// Only the first such ask.
+    #[serde(default)]
+    pub once: bool,
 }
 
 /// `abort` has nothing to say.

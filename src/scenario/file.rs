@@ -6,8 +6,10 @@ use serde::Deserialize;
 
 use super::expect::{Expect, SqlFact};
 use super::failure::Failure;
+use super::observe::{Document, Folder, RabbitMq, Redis};
 use super::step::Step;
 use super::timespan::Timespan;
+use super::traffic::Traffic;
 use super::{expect::HttpCall, expect::LogFact};
 
 /// A scenario: staging, change, failure, rollback and what must hold afterwards.
@@ -37,6 +39,13 @@ pub struct ScenarioFile {
     /// Where state is looked for.
     #[serde(default)]
     pub observe: Observe,
+    /// Gateways between operations and what they call; those that a point or a fault needs are found
+    /// without being named here.
+    #[serde(default)]
+    pub gateways: Vec<Gateway>,
+    /// What clients do while the drill runs, from before the change until after the rollback.
+    #[serde(default)]
+    pub traffic: Vec<Traffic>,
     /// The operation whose rollback is drilled.
     #[serde(default)]
     #[schemars(required, length(min = 1))]
@@ -63,6 +72,10 @@ pub struct Staging {
     /// What fills the system before the drill.
     #[serde(default)]
     pub seed: Vec<Step>,
+    /// Services that hold no session, cache or file that a run could change: a sweep does not make them
+    /// anew between two runs.
+    #[serde(default)]
+    pub stateless: Vec<String>,
     /// How long the system may take to come up (default 5 min, images not counted).
     pub within: Option<Timespan>,
 }
@@ -106,6 +119,22 @@ impl JsonSchema for OneOrMany {
     }
 }
 
+/// A gateway in front of a service.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    /// The Compose service that is called.
+    pub service: String,
+    /// Its port (default: the only one that is known of it, else that of the protocol).
+    #[schemars(range(min = 1))]
+    pub port: Option<u16>,
+    /// What is spoken there (default: known by the port).
+    pub protocol: Option<crate::gateway::control::Protocol>,
+    /// The services that call through it (default: those of all `run` and `exec` steps).
+    #[serde(default)]
+    pub clients: Vec<String>,
+}
+
 /// Where state is looked for.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -113,6 +142,18 @@ pub struct Observe {
     /// Databases, compared in full.
     #[serde(default)]
     pub databases: Vec<Database>,
+    /// Redis servers, compared key by key.
+    #[serde(default)]
+    pub redis: Vec<Redis>,
+    /// Virtual hosts of RabbitMQ servers, compared queue by queue and message by message.
+    #[serde(default)]
+    pub rabbitmq: Vec<RabbitMq>,
+    /// Folders on volumes and bind mounts, compared file by file.
+    #[serde(default)]
+    pub files: Vec<Folder>,
+    /// JSON documents that stand for state, compared value by value.
+    #[serde(default)]
+    pub documents: Vec<Document>,
 }
 
 /// An observed database.
@@ -125,11 +166,11 @@ pub struct Database {
     pub engine: Engine,
     /// The database's name.
     pub database: String,
-    /// The user to connect as; must be able to read every table.
+    /// The user to connect as; must be able to read every table, and in MariaDB have the privilege PROCESS.
     pub user: String,
     /// That user's password.
     pub password: Option<Password>,
-    /// The port in the container (default 5432).
+    /// The port in the container (default 5432, MariaDB 3306).
     pub port: Option<u16>,
 }
 
@@ -139,6 +180,8 @@ pub struct Database {
 pub enum Engine {
     /// PostgreSQL 13 or later.
     Postgres,
+    /// MariaDB 10.5 or later.
+    Mariadb,
 }
 
 /// Where a password comes from.

@@ -3,10 +3,15 @@
 pub mod drill;
 pub mod expect;
 pub mod failure;
+pub mod fault;
 pub mod file;
+pub mod observe;
+pub mod size;
 pub mod step;
 pub mod timespan;
+pub mod traffic;
 
 pub use drill::DrillFile;
 pub use file::ScenarioFile;
+pub use size::Size;
 pub use timespan::Timespan;

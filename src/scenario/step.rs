@@ -31,7 +31,9 @@ pub enum Step {
     Wait(WaitStep),
     /// Fills a named volume from a tar file (seeds only).
     Volume(VolumeStep),
-    /// Loads a plain SQL dump (seeds only).
+    /// Backs a database up with its server's own tool, inside the service.
+    Backup(BackupStep),
+    /// Puts a backup back: one that a `backup` step made, or a plain SQL dump of yours.
     Restore(RestoreStep),
 }
 
@@ -135,6 +137,9 @@ pub struct ExecStep {
     pub service: String,
     /// The command.
     pub command: Command,
+    /// Added to the service's environment.
+    #[serde(default)]
+    pub env: BTreeMap<String, Scalar>,
     /// How long it may take (default 10 min).
     pub timeout: Option<Timespan>,
 }
@@ -198,7 +203,19 @@ pub struct VolumeStep {
     pub timeout: Option<Timespan>,
 }
 
-/// `restore`: loads a dump.
+/// `backup`: a database as it is at that moment, kept inside the service until the stage is removed.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupStep {
+    /// The name by which a `restore` step finds it.
+    pub id: String,
+    /// The observed database, by the name of its service.
+    pub on: String,
+    /// How long it may take (default 10 min).
+    pub timeout: Option<Timespan>,
+}
+
+/// `restore`: puts a backup back. Either `backup` or `file` is given.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RestoreStep {
@@ -206,8 +223,10 @@ pub struct RestoreStep {
     pub id: Option<String>,
     /// The observed database, by the name of its service.
     pub on: String,
-    /// A plain SQL dump (`pg_dump --format=plain`), relative to the scenario.
-    pub file: String,
+    /// The `id` of a `backup` step of the seed or the change.
+    pub backup: Option<String>,
+    /// A plain SQL dump (`pg_dump --format=plain`, `mariadb-dump`), relative to the scenario.
+    pub file: Option<String>,
     /// How long it may take (default 10 min).
     pub timeout: Option<Timespan>,
 }

@@ -58,7 +58,16 @@ impl SplitError {
 /// # Errors
 /// Whatever is opened and never closed, psql meta-commands, and `COPY … FROM STDIN` without its data.
 pub fn split(text: &str) -> Result<Vec<Statement>, SplitError> {
-    Splitter::new(text).run()
+    Splitter::new(text, Source::Script).run()
+}
+
+/// Cuts the text of one message to a server into its statements, as [`split`] does a file: but the data
+/// of a `COPY … FROM STDIN` is not in it, and a backslash or a byte order mark is nothing special.
+///
+/// # Errors
+/// Whatever is opened and never closed; the server refuses such a text as a whole.
+pub fn split_message(text: &str) -> Result<Vec<Statement>, SplitError> {
+    Splitter::new(text, Source::Message).run()
 }
 
 /// Whether the statement starts or ends a transaction block (savepoints stay inside one).
@@ -101,9 +110,19 @@ fn leading_words(statement: &str, most: usize) -> Vec<String> {
     words
 }
 
+/// Where a text comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// A file as psql reads it.
+    Script,
+    /// What psql would send.
+    Message,
+}
+
 /// The walk over one text.
 struct Splitter<'a> {
     text: &'a str,
+    source: Source,
     lexer: Lexer<'a>,
     current: Current,
     statements: Vec<Statement>,
@@ -111,20 +130,20 @@ struct Splitter<'a> {
 }
 
 impl<'a> Splitter<'a> {
-    fn new(text: &'a str) -> Self {
+    fn new(text: &'a str, source: Source) -> Self {
         let mut lexer = Lexer::new(text);
-        if text.starts_with('\u{feff}') {
+        if source == Source::Script && text.starts_with('\u{feff}') {
             lexer.jump('\u{feff}'.len_utf8());
         }
-        let lines = LineCounter { text, at: 0, line: 1 };
-        Self { text, lexer, current: Current::default(), statements: Vec::new(), lines }
+        let lines = LineCounter::new(text);
+        Self { text, source, lexer, current: Current::default(), statements: Vec::new(), lines }
     }
 
     fn run(mut self) -> Result<Vec<Statement>, SplitError> {
         while let Some(token) = self.lexer.next()? {
             match token.kind {
                 Kind::Space | Kind::Comment => {}
-                Kind::Symbol(b'\\') => self.backslash(token.span.start)?,
+                Kind::Symbol(b'\\') if self.source == Source::Script => self.backslash(token.span.start)?,
                 Kind::Symbol(b';') if self.current.is_top_level() => self.finish()?,
                 _ => self.current.add(&token, &self.text[token.span.clone()]),
             }
@@ -138,7 +157,8 @@ impl<'a> Splitter<'a> {
         let current = std::mem::take(&mut self.current);
         let Some(span) = current.span else { return Ok(()) };
         let line = self.lines.line_of(span.start);
-        let copy_data = if current.reads_stdin { Some(self.copy_data(&span)?) } else { None };
+        let has_data = current.reads_stdin && self.source == Source::Script;
+        let copy_data = if has_data { Some(self.copy_data(&span)?) } else { None };
         self.statements.push(Statement { text: self.text[span.clone()].to_owned(), span, line, copy_data });
         Ok(())
     }
@@ -298,14 +318,19 @@ impl Routine {
 }
 
 /// Counts lines once over the whole text, not anew for each statement.
-struct LineCounter<'a> {
+pub(super) struct LineCounter<'a> {
     text: &'a str,
     at: usize,
     line: usize,
 }
 
-impl LineCounter<'_> {
-    fn line_of(&mut self, offset: usize) -> usize {
+impl<'a> LineCounter<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0, line: 1 }
+    }
+
+    /// The line of a byte that is not before the last one asked for.
+    pub(super) fn line_of(&mut self, offset: usize) -> usize {
         self.line += self.text[self.at..offset].matches('\n').count();
         self.at = offset;
         self.line
@@ -429,6 +454,18 @@ mod tests {
         refused("SELECT (1; SELECT 2;", "unterminated parenthesis", "(");
         refused("CREATE FUNCTION f() BEGIN ATOMIC SELECT 1;", "unterminated BEGIN ATOMIC body", "ATOMIC");
         refused("SELECT \0", "a NUL byte in SQL text", "\0");
+    }
+
+    #[test]
+    fn a_message_has_no_copy_data_and_no_meta_commands() {
+        let texts = |text: &str| -> Vec<String> {
+            split_message(text).unwrap().into_iter().map(|statement| statement.text).collect()
+        };
+        assert_eq!(texts("COPY t FROM STDIN; SELECT 1;\n"), ["COPY t FROM STDIN", "SELECT 1"]);
+        assert_eq!(texts("SELECT 1 \\gx; SELECT 2"), ["SELECT 1 \\gx", "SELECT 2"]);
+        assert_eq!(texts("\u{feff}SELECT 1"), ["\u{feff}SELECT 1"]);
+        assert_eq!(texts(" ; -- nothing\n"), [""; 0]);
+        assert!(split_message("SELECT 'a; SELECT 2").is_err());
     }
 
     #[test]

@@ -7,13 +7,17 @@ pub mod docker;
 pub mod fake;
 pub mod faults;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+
+use crate::gateway::control::{Count, Held, Order, Report};
+use crate::plan::model::Limits;
 
 /// The staging system of one run.
 #[async_trait]
@@ -23,14 +27,51 @@ pub trait Stage: Send + Sync {
     /// check, healthy.
     async fn up(&self, within: Duration) -> Result<(), StageError>;
 
-    /// Removes everything that was created for this run, past errors; returns those.
+    /// Removes every service besides those that are kept, so that [`Stage::reinstate`] makes them anew;
+    /// volumes without a name go with them. An error where that would not be as new: a kept service was
+    /// deployed since, or something may have been written to a volume or file that stays.
+    async fn retire(&self, kept: &BTreeSet<String>) -> Result<(), StageError>;
+
+    /// Makes and starts what was retired, as [`Stage::up`] does.
+    async fn reinstate(&self, within: Duration) -> Result<(), StageError>;
+
+    /// A path that was written in a container of a service and in no volume, if any was: what would outlive
+    /// a run with the container, and would not come back with a volume.
+    async fn written(&self, service: &str) -> Result<Option<String>, StageError>;
+
+    /// Keeps copies of all volumes, for any stage of the same project. Services that run are stopped in good
+    /// order meanwhile. An error where that would not be all that they hold; they run again in any case. The
+    /// copies outlive this stage: [`Stage::discard`] removes them.
+    async fn keep(&self, within: Duration) -> Result<Copies, StageError>;
+
+    /// Makes every service anew, on volumes that hold what the copies hold.
+    async fn restore(&self, copies: &Copies, within: Duration) -> Result<(), StageError>;
+
+    /// As [`Stage::up`], on volumes that hold what the copies hold.
+    async fn up_on(&self, copies: &Copies, within: Duration) -> Result<(), StageError>;
+
+    /// Removes copies that this stage has kept, past errors; returns those.
+    async fn discard(&self, copies: &Copies) -> Vec<StageError>;
+
+    /// Removes everything that was created for this run, past errors; returns those. Copies that were kept
+    /// stay, and the stage can be brought up once more.
     async fn down(&self) -> Vec<StageError>;
 
     /// Starts a one-shot container of a Compose service (a `run` step). Its output streams.
     async fn run_once(&self, request: &OneShot) -> Result<Box<dyn Process>, StageError>;
 
+    /// Starts a command inside a running service, with variables added to the service's environment.
+    async fn exec_with(
+        &self,
+        service: &str,
+        command: &[String],
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Box<dyn Process>, StageError>;
+
     /// Starts a command inside a running service.
-    async fn exec(&self, service: &str, command: &[String]) -> Result<Box<dyn Process>, StageError>;
+    async fn exec(&self, service: &str, command: &[String]) -> Result<Box<dyn Process>, StageError> {
+        self.exec_with(service, command, &BTreeMap::new()).await
+    }
 
     /// Changes what a service runs now and waits until it has started (S10). Health is waited for
     /// by the caller.
@@ -85,12 +126,50 @@ pub trait Stage: Send + Sync {
     /// Puts a service back on a network, under the names it had there.
     async fn connect(&self, service: &str, network: &str) -> Result<(), StageError>;
 
+    /// Limits what a service's running containers may use; what is none stays as it is.
+    async fn limit(&self, service: &str, limits: &Limits) -> Result<(), StageError>;
+
+    /// Takes limits of these kinds away, also from stopped containers. A service starts without limits:
+    /// those of Compose files have no meaning in a drill.
+    async fn unlimit(&self, service: &str, limits: &Limits) -> Result<(), StageError>;
+
     /// Fills a named volume from a tar file (a seed).
     async fn fill_volume(&self, volume: &str, tar: &std::path::Path) -> Result<(), StageError>;
+
+    /// Runs this program beside a service: it sees what is mounted there, read-only and at the same paths,
+    /// and nothing else of it. Its output ends with it.
+    async fn beside(&self, service: &str, arguments: &[String]) -> Result<Lines, StageError>;
+
+    /// The gateway in front of a service, where the stage has one.
+    fn gateway(&self, service: &str) -> Option<Arc<dyn Gateway>>;
 
     /// Containers, networks and volumes with this run's labels or on this run's networks that the
     /// project does not explain (S15), by kind and name.
     async fn strays(&self) -> Result<Vec<Resource>, StageError>;
+}
+
+/// The gateway in front of a service.
+#[async_trait]
+pub trait Gateway: Send + Sync {
+    /// Gives it an order and waits until it is carried out. One that has ended is started anew where
+    /// that makes sense of the order: to heal, and to begin.
+    async fn order(&self, order: Order) -> Result<Done, StageError>;
+
+    /// Waits until a conversation is held at the mark that it was last ordered to look for; why it
+    /// cannot be held there, otherwise.
+    async fn held(&self) -> Result<Held, String>;
+
+    /// What it reports from now on; whoever listened before hears no more.
+    fn listen(&self) -> tokio::sync::mpsc::UnboundedReceiver<Report>;
+}
+
+/// What there is to say about an order that a gateway has carried out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Done {
+    /// For a fault: what it acts or acted on.
+    pub evidence: String,
+    /// How far its routes have come.
+    pub counts: Vec<Count>,
 }
 
 /// A process that was started: a one-shot container or a command inside a service.
@@ -120,6 +199,11 @@ pub trait Ledger: Send + Sync {
     /// The resource is gone.
     fn removed(&self, resource: &Resource);
 }
+
+/// The copies of a stage's volumes: their names on the engine, by what names the volume on any stage of the
+/// project. A copy that was not finished is never named here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Copies(pub BTreeMap<String, String>);
 
 /// Something that Backout makes on an engine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -208,6 +292,8 @@ pub struct Instance {
     pub restarts: u64,
     /// The networks it is on, by Compose name.
     pub networks: Vec<String>,
+    /// What it may use at most.
+    pub limits: Limits,
 }
 
 /// What a service's containers are doing.

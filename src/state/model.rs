@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,9 +22,38 @@ pub struct StoreCapture {
     pub sequences: BTreeMap<String, SequenceState>,
     /// What operations can leave behind outside the schema.
     pub leftovers: Leftovers,
+    /// Tables whose rows were not read, and why; nothing is known of these. A glance leaves some out, and so does
+    /// a queue that cannot be read without harm.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unread: BTreeMap<String, Unread>,
+}
+
+/// Why the rows of a table were not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unread {
+    /// A difference had been seen elsewhere, and one is enough.
+    Enough,
+    /// No transaction has been committed since they were as before.
+    NothingCommitted,
+    /// They cannot be read without harm; what counts of them is a row of its store's own table.
+    Unsafe,
 }
 
 impl StoreCapture {
+    /// Whether it holds what another one holds: the same schema, sequences and rows; else what differs.
+    pub fn holds_as(&self, other: &Self) -> Result<(), String> {
+        let names = |capture: &Self| capture.tables.keys().cloned().collect::<Vec<_>>();
+        if self.schema != other.schema || names(self) != names(other) {
+            return Err("its schema".to_owned());
+        }
+        if self.sequences != other.sequences {
+            return Err("a sequence".to_owned());
+        }
+        let differs = |(name, table): &(&String, &TableData)| table.raw != other.tables[*name].raw;
+        self.tables.iter().find(differs).map_or(Ok(()), |(name, _)| Err(name.clone()))
+    }
+
     /// The rows of all tables together.
     pub fn rows(&self) -> u64 {
         self.tables.values().map(|table| table.raw.rows).sum()
@@ -44,7 +74,7 @@ pub struct ServerFacts {
 /// The kind of a schema object. The order is that of reports: containers before what they hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "each kind is named as PostgreSQL's documentation names it")]
+#[expect(missing_docs, reason = "each kind is named as its server's documentation names it")]
 pub enum ObjectKind {
     Database,
     Extension,
@@ -59,6 +89,7 @@ pub enum ObjectKind {
     Index,
     Sequence,
     Trigger,
+    Event,
     Rule,
     Policy,
     Function,
@@ -89,11 +120,16 @@ pub enum ObjectKind {
     Subscription,
     DefaultPrivileges,
     SecurityLabel,
+    Exchange,
+    Queue,
+    Binding,
+    OperatorPolicy,
+    Parameter,
 }
 
 impl ObjectKind {
     /// Every kind with its name, the one list that [`fmt::Display`] and parsing read.
-    const NAMES: [(Self, &'static str); 43] = [
+    const NAMES: [(Self, &'static str); 49] = [
         (Self::Database, "database"),
         (Self::Extension, "extension"),
         (Self::Schema, "schema"),
@@ -107,6 +143,7 @@ impl ObjectKind {
         (Self::Index, "index"),
         (Self::Sequence, "sequence"),
         (Self::Trigger, "trigger"),
+        (Self::Event, "event"),
         (Self::Rule, "rule"),
         (Self::Policy, "policy"),
         (Self::Function, "function"),
@@ -137,6 +174,11 @@ impl ObjectKind {
         (Self::Subscription, "subscription"),
         (Self::DefaultPrivileges, "default privileges"),
         (Self::SecurityLabel, "security label"),
+        (Self::Exchange, "exchange"),
+        (Self::Queue, "queue"),
+        (Self::Binding, "binding"),
+        (Self::OperatorPolicy, "operator policy"),
+        (Self::Parameter, "parameter"),
     ];
 
     /// The kind of this name.
@@ -210,6 +252,14 @@ pub fn is_called(table: &str, written: &str) -> bool {
     })
 }
 
+/// Whether a table, as SQL writes it, is in the schema that somebody wrote, with quotes or without.
+pub fn is_in_schema(table: &str, written: &str) -> bool {
+    let quoted = format!("\"{}\"", written.replace('"', "\"\""));
+    [written, &quoted]
+        .iter()
+        .any(|schema| table.strip_prefix(schema).is_some_and(|behind| behind.starts_with('.')))
+}
+
 /// The rows of one table, as facts about them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableData {
@@ -229,6 +279,56 @@ pub struct TableData {
     pub key: Vec<String>,
     /// Whether its rows were kept in a file.
     pub kept: Kept,
+    /// The fingerprints of parts of it, by which a later capture finds the rows that differ. Only while the
+    /// drill lasts: they say nothing that is worth its place in the journal.
+    #[serde(skip)]
+    pub chunks: Option<Arc<Chunks>>,
+}
+
+/// The rows of a table dealt out to chunks, and what each chunk sums up to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunks {
+    /// Which chunk a row is in.
+    pub deal: Deal,
+    /// The chunks that hold rows, in order of number.
+    pub sums: Vec<ChunkSum>,
+}
+
+/// How rows are dealt out to chunks: by themselves alone, so that a row that is the same on two sides is in
+/// the same chunk on both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deal {
+    /// Chunk `n` holds the keys from `(first + n) * step` on; the first and the last have no end outwards.
+    Range {
+        /// The key: one column of whole numbers.
+        column: String,
+        /// How many keys belong together.
+        step: i64,
+        /// The first key of all, divided by the step.
+        first: i64,
+        /// The last key of all, divided by the step.
+        last: i64,
+    },
+    /// All rows are in chunk 0.
+    Whole,
+    /// Chunk `n` holds the rows whose hash is `n` modulo the count.
+    Hash {
+        /// The columns that are hashed: the key; all of them where there is none.
+        columns: Vec<String>,
+        /// How many chunks there are: a power of two.
+        count: i64,
+    },
+}
+
+/// What one chunk sums up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkSum {
+    /// Its number.
+    pub chunk: u32,
+    /// How many rows it holds.
+    pub rows: u64,
+    /// The sum of their hashes modulo 2^64.
+    pub sum: u64,
 }
 
 /// The multiset of rows (column name → value), folded into one number.
@@ -250,6 +350,16 @@ pub enum Kept {
     Rows {
         /// The size of the file.
         bytes: u64,
+    },
+    /// They were not, but the server has a copy of them: a later capture fetches those that differ.
+    Copied,
+    /// Of both sides, those that may differ from an earlier capture's.
+    Differing {
+        /// The size of this side's file.
+        bytes: u64,
+        /// What is not among them, where they are not all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rest: Option<String>,
     },
     /// They were not.
     Nothing {
@@ -328,10 +438,12 @@ pub enum LeftoverKind {
     ReplicationSlot,
     /// A setting made by ALTER SYSTEM, ALTER DATABASE or ALTER ROLE.
     Setting,
+    /// A virtual host of the server.
+    VirtualHost,
 }
 
 impl LeftoverKind {
-    const NAMES: [(Self, &'static str); 10] = [
+    const NAMES: [(Self, &'static str); 11] = [
         (Self::Session, "session"),
         (Self::OpenTransaction, "open transaction"),
         (Self::Lock, "lock"),
@@ -342,6 +454,7 @@ impl LeftoverKind {
         (Self::Tablespace, "tablespace"),
         (Self::ReplicationSlot, "replication slot"),
         (Self::Setting, "setting"),
+        (Self::VirtualHost, "virtual host"),
     ];
 
     /// The kind of this name.
@@ -442,6 +555,13 @@ mod tests {
         }
         assert!(is_called("public.\"T\"", "\"T\"") && is_called("public.\"T\"", "T"));
         assert!(!is_called("app.t", "t") && !is_called("public.t", "T"));
+    }
+
+    #[test]
+    fn s16_a_schema_is_meant_with_or_without_quotes_and_no_other() {
+        assert!(is_in_schema("audit.t", "audit") && is_in_schema("\"My x\".t", "My x"));
+        assert!(is_in_schema("\"My x\".t", "\"My x\""));
+        assert!(!is_in_schema("audit2.t", "audit") && !is_in_schema("public.\"audit.t\"", "audit"));
     }
 
     fn sequence(increment: i64, last_value: i64, is_called: bool, reaches: Option<i64>) -> SequenceState {

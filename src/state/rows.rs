@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+/// The folder, inside that of a capture, for what its rows were before where that was fetched with it.
+pub const BEFORE: &str = "before";
+
 /// The first line of a file of kept rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptHeader {

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use super::explain::explain;
 use super::timeline::State;
 use crate::journal::event::RowsDiffer;
 use crate::plan::Plan;
-use crate::plan::model::{Covers, Exception, Fault, Reference, StateKind};
+use crate::plan::model::{Covers, Exception, Reference, StateKind};
 use crate::stage::ServiceState;
 use crate::state::compare::{
     LeftoverChange, LeftoverDifference, SequenceChange, StoreDifferences, TableChange, TableDifference,
     compare,
 };
+use crate::state::model::{LeftoverKind, is_in_schema};
 use crate::state::rows::{Cell, RowChange, RowDifference};
+use crate::text::grouped;
 
 /// How many rows of a table a report shows.
 const EXAMPLES: usize = 20;
@@ -28,6 +31,8 @@ pub(super) struct Difference {
     pub(super) evidence: Vec<String>,
     /// Whether it is a difference by the semantics, or only shown (a sequence ahead).
     pub(super) counts: bool,
+    /// Whether it cannot be told if it is one.
+    pub(super) is_unknown: bool,
     /// The exception that covers it, by position.
     pub(super) covered_by: Option<usize>,
     /// Whether all that differs is values that became NULL.
@@ -54,7 +59,16 @@ impl Difference {
             Names::Object(name) | Names::Leftover(name) | Names::Table(name, _) => name.clone(),
         };
         let (evidence, message) = (Vec::new(), message.into());
-        Self { subject, message, evidence, counts: true, covered_by: None, lost_values: false, names }
+        Self {
+            subject,
+            message,
+            evidence,
+            counts: true,
+            is_unknown: false,
+            covered_by: None,
+            lost_values: false,
+            names,
+        }
     }
 
     fn covered(mut self, exceptions: &[Exception]) -> Self {
@@ -103,6 +117,8 @@ pub(super) fn covered(covers: &Covers) -> String {
             let rows = condition.as_ref().map_or_else(String::new, |condition| format!(" where {condition}"));
             format!("{table}{columns}{rows}")
         }
+        Covers::Schema { schema, columns } if columns.is_empty() => format!("schema {schema}"),
+        Covers::Schema { schema, columns } => format!("schema {schema} ({})", columns.join(", ")),
         Covers::Object(name) | Covers::Leftover(name) => name.clone(),
         Covers::Sequence(name) => format!("sequence {name}"),
         Covers::Service(name) => format!("service {name}"),
@@ -125,16 +141,23 @@ pub(super) fn differences(
         StateKind::Leftovers => strays(before, after),
         StateKind::Schema | StateKind::Data | StateKind::Sequences => Vec::new(),
     };
-    for (database, store) in &before.databases {
-        let Some(now) = after.databases.get(database) else { continue };
+    let plus = judged.is_some_and(|state| state.reference == Reference::BeforePlusAcknowledged);
+    for (database, store) in &before.stores {
+        let Some(now) = after.stores.get(database) else { continue };
         let differ = compare(store, now);
         found.extend(match kind {
             StateKind::System => Vec::new(),
             StateKind::Schema => schema(&differ),
-            StateKind::Data => tables(&differ, exceptions, database, rows, crashes(plan, database)),
+            StateKind::Data => {
+                let found = tables(&differ, exceptions, database, rows, crashes(plan, database));
+                if plus { promised(plan, database, rows, found) } else { found }
+            }
             StateKind::Sequences => sequences(&differ, exact),
-            StateKind::Leftovers => leftovers(&differ),
+            StateKind::Leftovers => leftovers(&differ, plan),
         });
+    }
+    if plus && kind == StateKind::Data {
+        found.extend(halves(plan, rows));
     }
     found.into_iter().map(|one| if kind == StateKind::Data { one } else { one.covered(exceptions) }).collect()
 }
@@ -240,32 +263,32 @@ fn schema(differ: &StoreDifferences) -> Vec<Difference> {
 fn tables(
     differ: &StoreDifferences,
     exceptions: &[Exception],
-    database: &str,
+    store: &str,
     rows: &[(String, RowsDiffer)],
     crashes: bool,
 ) -> Vec<Difference> {
     let found = differ.tables.iter().map(|one| {
-        let difference = table(one, exceptions, database, rows);
+        let difference = table(one, exceptions, store, rows);
         let emptied = one.unlogged && one.rows_after == Some(0);
         Difference { counts: difference.counts && !(crashes && emptied), ..difference }
     });
     found.collect()
 }
 
-/// Whether a fault of the plan crashes the server, which empties its unlogged tables (S14).
+/// Whether a fault of the plan may crash the server, which empties its unlogged tables (S14).
 fn crashes(plan: &Plan, database: &str) -> bool {
     let faults = plan.failure.iter().flat_map(|failure| &failure.faults);
     let mut faults = faults.map(|planned| &planned.fault);
-    faults.any(|fault| matches!(fault, Fault::Kill { service, .. } if service == database))
+    faults.any(|fault| fault.may_crash() && fault.service() == Some(database))
 }
 
 fn table(
     one: &TableDifference,
     exceptions: &[Exception],
-    database: &str,
+    store: &str,
     rows: &[(String, RowsDiffer)],
 ) -> Difference {
-    let kept = rows.iter().find(|(store, rows)| store == database && rows.table == one.table);
+    let kept = rows.iter().find(|(of, rows)| of == store && rows.table == one.table);
     let kept = kept.map(|(_, rows)| rows);
     let columns = kept.map(changed_columns).unwrap_or_default();
     let mut message = one.summary().replacen(&one.table, "the table", 1);
@@ -291,9 +314,11 @@ fn table(
     evidence.extend(
         one.exception_error.iter().map(|error| format!("an exception could not be applied: {error}")),
     );
-    let covering = exceptions.iter().position(
-        |exception| matches!(&exception.covers, Covers::Table { table, .. } if *table == one.table),
-    );
+    let covering = exceptions.iter().position(|exception| match &exception.covers {
+        Covers::Table { table, .. } => *table == one.table,
+        Covers::Schema { schema, .. } => is_in_schema(&one.table, schema),
+        Covers::Object(_) | Covers::Sequence(_) | Covers::Service(_) | Covers::Leftover(_) => false,
+    });
     let names = Names::Table(one.table.clone(), columns);
     Difference {
         evidence,
@@ -375,13 +400,62 @@ fn sequences(differ: &StoreDifferences, exact: bool) -> Vec<Difference> {
     found.collect()
 }
 
-fn leftovers(differ: &StoreDifferences) -> Vec<Difference> {
+/// The same, with what clients wrote taken into account: rows that their ledger explains do not count.
+fn promised(
+    plan: &Plan,
+    database: &str,
+    rows: &[(String, RowsDiffer)],
+    found: Vec<Difference>,
+) -> Vec<Difference> {
+    let explained = found.into_iter().map(|mut difference| {
+        let of_table =
+            |rows: &&(String, RowsDiffer)| rows.0 == database && rows.1.table == difference.subject;
+        let rows = rows.iter().find(of_table).map(|(_, rows)| rows);
+        let Some(explained) = rows.and_then(|rows| explain(plan, database, rows)) else { return difference };
+        if rows.is_some_and(|rows| rows.not_kept.is_some()) {
+            difference.is_unknown = true;
+            difference.message.push_str(", and its rows were not kept to tell what explains that");
+        } else if explained.wrong.is_empty() {
+            difference.counts = false;
+            difference.message = format!("{} rows are what clients wrote", grouped(explained.rows));
+            difference.evidence.clear();
+        } else {
+            difference.message = explained.wrong.join(", ");
+            difference.evidence = explained.evidence;
+        }
+        difference
+    });
+    explained.collect()
+}
+
+/// Writes of unknown fate that were done by half.
+fn halves(plan: &Plan, rows: &[(String, RowsDiffer)]) -> Option<Difference> {
+    let halves = super::explain::halves(plan, rows);
+    let first = halves.iter().next()?;
+    let message = format!("{} unanswered writes are there by half", halves.len());
+    let mut difference = Difference::new(Names::Table("writes".to_owned(), Vec::new()), message);
+    difference.evidence =
+        vec![format!("{first}  is in some of the tables that each write goes to, not in all")];
+    Some(difference)
+}
+
+/// The names of the sessions that are there after and not before, as services keep them open.
+pub(super) fn sessions(before: &State, after: &State) -> Vec<String> {
+    let stores = before.stores.iter().filter_map(|(name, store)| Some((store, after.stores.get(name)?)));
+    let differ = stores.flat_map(|(store, now)| compare(store, now).leftovers);
+    let sessions = differ.filter(|one| one.leftover.kind == LeftoverKind::Session);
+    sessions.map(|one| one.leftover.to_string()).collect()
+}
+
+fn leftovers(differ: &StoreDifferences, plan: &Plan) -> Vec<Difference> {
     let found = differ.leftovers.iter().map(|one| {
         let name = one.leftover.to_string();
         let message = one.summary().replacen(&name, "", 1);
         let message = message.trim_start_matches([':', ' ']).to_owned();
         let mut difference = Difference::new(Names::Leftover(name), message);
-        difference.counts = !went_by_itself(one);
+        // Sessions that services keep open for clients are explained by these (S15).
+        let is_explained = plan.traffic.iter().any(|traffic| traffic.sessions.contains(&difference.subject));
+        difference.counts = !went_by_itself(one) && !is_explained;
         difference.evidence.clone_from(&one.seen);
         difference
     });

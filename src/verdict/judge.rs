@@ -2,20 +2,28 @@
 
 use std::collections::BTreeSet;
 
+use super::checks::again::Others;
 use super::checks::{
-    change, coverage, exceptions, facts, fault, point, rollback, settle, stage, states, unsound, vacuous,
+    again, always, change, coverage, exceptions, facts, fault, gateway, point, promises, rollback, service,
+    settle, stage, states, unsound, vacuous,
 };
 use super::class;
+use super::footprint;
 use super::level;
 use super::model::{
-    FaultVerdict, Finding, OperationResult, OperationVerdict, PointVerdict, RunVerdict, ScenarioVerdict,
-    StateFact, Verdict,
+    AgainVerdict, FaultVerdict, Finding, OperationResult, OperationVerdict, PointVerdict, RunVerdict,
+    ScenarioVerdict, StateFact, Verdict,
 };
+use super::served;
+use super::sweep;
 use super::timeline::{Point, Run, State, Timeline};
+use crate::gateway::control::{self, Mark, What};
 use crate::journal::event::{Completed, Ending, Moment, Operation, RunKind};
 use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
 use crate::plan::model::{Action, Entry, Reference, Side, StateKind, Trigger};
+use crate::state::model::{StoreCapture, Unread};
+use crate::sweep::Swept;
 
 /// The verdict on what happened.
 pub fn judge(timeline: &Timeline) -> Verdict {
@@ -42,18 +50,43 @@ pub fn judge(timeline: &Timeline) -> Verdict {
     }
 }
 
+/// How one run ended, by its number; none for a run that is not judged.
+pub fn of_run(timeline: &Timeline, number: u32) -> Option<Outcome> {
+    let run = timeline.runs.iter().find(|run| run.number == number)?;
+    let entry = timeline.plan.scenarios.iter().find(|entry| entry.plan.path == run.scenario)?;
+    let all: Vec<&Run> = timeline.runs_of(&run.scenario).collect();
+    Some(judge_run(&footprint::learnt(&entry.plan, &all), run, others(&all)).outcome)
+}
+
+/// What the runs of a scenario are compared with.
+fn others<'t>(runs: &[&'t Run]) -> Others<'t> {
+    let of = |kind, moment| {
+        let mut of_kind = runs.iter().filter(|run| run.kind == kind);
+        of_kind.find_map(|run| run.states.get(&moment))
+    };
+    Others {
+        twin: of(RunKind::Reference, Moment::After),
+        changed: of(RunKind::Control, Moment::After),
+        changed_too: of(RunKind::Finished, Moment::Changed),
+    }
+}
+
 fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
-    let plan = &entry.plan;
-    let happened: Vec<&Run> = timeline.runs_of(&plan.path).collect();
-    let twin = happened.iter().find(|run| run.kind == RunKind::Reference).and_then(|run| run.after());
+    let happened: Vec<&Run> = timeline.runs_of(&entry.plan.path).collect();
+    let plan = &footprint::learnt(&entry.plan, &happened);
+    let others = others(&happened);
+    let twin = others.twin;
     let mut runs: Vec<RunVerdict> = happened
         .iter()
-        .filter(|run| run.kind != RunKind::Reference)
-        .map(|run| judge_run(plan, run, twin))
+        .filter(|run| !matches!(run.kind, RunKind::Reference | RunKind::Lane))
+        .map(|run| judge_run(plan, run, others))
         .collect();
+    runs = sweep::confirmed(&happened, runs);
     runs.sort_by_key(|run| (run.kind, run.number));
     let mut findings = exceptions::check(plan, &happened);
     findings.extend(missing_runs(timeline, plan, &runs));
+    let sweep = sweep::verdict(timeline, plan, &runs);
+    findings.extend(sweep.as_ref().and_then(sweep::untried));
     let all = runs.iter().map(|run| run.outcome).chain(findings.iter().map(|finding| finding.outcome));
     let outcome = Outcome::worst(all);
     let control = happened.iter().find(|run| run.kind == RunKind::Control);
@@ -66,8 +99,9 @@ fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
         required: entry.level,
         outcome,
         met: None,
-        level: level::level(&runs),
-        counts: level::counts(&runs),
+        level: level::level(&runs, sweep.as_ref(), !plan.traffic.is_empty()),
+        counts: sweep.as_ref().map_or_else(|| level::counts(&runs), |sweep| sweep.counts),
+        sweep,
         exercised: control.map(|run| exercised(plan, run, twin)),
         change: plan.change.iter().map(|step| step.title.clone()).collect(),
         rollback: plan.rollback.steps.iter().map(|step| step.title.clone()).collect(),
@@ -129,19 +163,37 @@ fn exercised(plan: &Plan, run: &Run, twin: Option<&State>) -> (usize, usize) {
 fn expectations(plan: &Plan, run: &Run, twin: Option<&State>) -> Vec<Finding> {
     let mut judged = states::check(plan, run, twin);
     judged.extend(facts::check(plan, run));
+    judged.extend(always::check(plan, run));
+    judged.extend(promises::check(plan, run));
     judged
 }
 
-fn judge_run(plan: &Plan, run: &Run, twin: Option<&State>) -> RunVerdict {
+fn judge_run(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
+    match &run.case {
+        Some(case) => {
+            let failure = Some(case.failure.clone());
+            judge_one(&Plan { failure, ..plan.clone() }, run, others)
+        }
+        None => judge_one(plan, run, others),
+    }
+}
+
+/// A run by the plan whose failure is its own.
+fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
+    let twin = others.twin;
     let after = states::raw(plan, run, run.after());
     let effect = effect(plan, run);
     let rollback = operation(run, Operation::Rollback);
+    let traffic = served::verdicts(plan, run);
     let mut findings = stage::check(run);
     let mut class = None;
     match run.kind {
-        RunKind::Idle | RunKind::Reference => {
+        RunKind::Idle | RunKind::Reference | RunKind::Lane => {
             findings.extend(fault::check(plan, run));
-            findings.extend(unsound::check(plan, run, &facts::check(plan, run)));
+            let mut facts = facts::check(plan, run);
+            facts.extend(always::check(plan, run));
+            facts.extend(promises::check(plan, run));
+            findings.extend(unsound::check(plan, run, &facts));
         }
         RunKind::Control => {
             findings.extend(change::check(plan, run));
@@ -149,40 +201,65 @@ fn judge_run(plan: &Plan, run: &Run, twin: Option<&State>) -> RunVerdict {
                 findings.extend(vacuous::check(plan, &expectations(plan, run, twin)));
             }
             findings.extend(coverage::check(plan, run));
+            findings.extend(gateway::check(plan, run, run.after()));
         }
-        RunKind::Finished | RunKind::Interrupted => {
+        RunKind::Finished | RunKind::Interrupted | RunKind::Again => {
             if run.kind == RunKind::Finished {
                 findings.extend(change::check(plan, run));
             } else {
+                if in_rollback(run) {
+                    findings.extend(change::check(plan, run));
+                }
                 findings.extend(point::check(plan, run));
                 findings.extend(fault::check(plan, run));
                 findings.extend(settle::check(plan, run));
+                findings.extend(gateway::check(plan, run, run.states.get(&Moment::Failed)));
             }
             let judged = expectations(plan, run, twin);
             let state = Outcome::worst(judged.iter().map(|finding| finding.outcome));
             class = Some(class::class(rollback.result, state));
             findings.extend(rollback::check(plan, run, effect == Some(false)));
-            if run.after().is_some() {
+            findings.extend(again::check(plan, run, others));
+            // What nobody has rolled back says nothing about the rollback.
+            let invoked = run.triggered.as_ref().is_none_or(|(happened, _)| *happened);
+            if invoked && run.after().is_some() {
                 findings.extend(judged);
+                findings.extend(service::check(plan, run.kind, &traffic));
             }
         }
     }
     RunVerdict {
         number: run.number,
         kind: run.kind,
-        point: (run.kind == RunKind::Interrupted).then(|| point_verdict(plan, run)).flatten(),
+        case: None,
+        point: is_broken(run).then(|| point_verdict(plan, run)).flatten(),
         faults: fault_verdicts(plan, run),
         change: operation(run, Operation::Change),
         effect,
         rollback,
+        again: (run.kind == RunKind::Again).then(|| AgainVerdict {
+            change: operation(run, Operation::ChangeAgain),
+            rollback: operation(run, Operation::RollbackAgain),
+        }),
         states: after,
         class,
         outcome: Outcome::worst(findings.iter().map(|finding| finding.outcome)),
         findings,
         rows: run.rows.clone(),
         recovered_ms: run.recovered_ms,
+        traffic,
         took_ms: run.ended_ms.map_or(0, |ended| ended - run.began_ms),
     }
+}
+
+/// Whether an operation of it is broken at a point.
+fn is_broken(run: &Run) -> bool {
+    matches!(run.kind, RunKind::Interrupted | RunKind::Again)
+}
+
+/// Whether it is the rollback that is broken.
+fn in_rollback(run: &Run) -> bool {
+    run.case.as_ref().is_some_and(|case| case.operation == Swept::Rollback)
 }
 
 /// Whether the failure left anything of the change (S2).
@@ -190,7 +267,11 @@ fn effect(plan: &Plan, run: &Run) -> Option<bool> {
     let failed = run.states.get(&Moment::Failed)?;
     let facts = states::raw(plan, run, Some(failed));
     let known = facts.values().all(|fact| *fact != StateFact::Unknown);
-    known.then(|| facts.values().any(|fact| *fact == StateFact::Differs))
+    let differs = facts.values().any(|fact| *fact == StateFact::Differs);
+    // Rows may be left unread only where something else is seen to differ.
+    let enough = |store: &StoreCapture| store.unread.values().any(|why| *why == Unread::Enough);
+    let in_doubt = !differs && failed.stores.values().any(enough);
+    (known && !in_doubt).then_some(differs)
 }
 
 fn operation(run: &Run, which: Operation) -> OperationVerdict {
@@ -208,14 +289,15 @@ fn operation(run: &Run, which: Operation) -> OperationVerdict {
         let result = if began { OperationResult::Unknown } else { OperationResult::NotInvoked };
         return OperationVerdict { result, ..nothing };
     };
-    let late = which == Operation::Rollback && run.late;
+    let is_rollback = matches!(which, Operation::Rollback | Operation::RollbackAgain);
+    let late = run.late.contains(&which);
     let result = match end.ending {
         Ending::Ok if late => OperationResult::TimedOut,
         Ending::Ok => OperationResult::Ok,
         Ending::Failed => OperationResult::Failed,
         Ending::TimedOut => OperationResult::TimedOut,
         // A rollback is ended from outside only when it is given up.
-        Ending::Interrupted if which == Operation::Rollback => OperationResult::TimedOut,
+        Ending::Interrupted if is_rollback => OperationResult::TimedOut,
         Ending::Interrupted => OperationResult::Interrupted,
     };
     let failed = run.steps.iter().rev().find(|step| step.operation == which && step.ending != Ending::Ok);
@@ -233,9 +315,12 @@ fn operation(run: &Run, which: Operation) -> OperationVerdict {
 
 fn point_verdict(plan: &Plan, run: &Run) -> Option<PointVerdict> {
     let point = &plan.failure.as_ref()?.point;
-    let step = plan.change.iter().find(|step| step.number == point.step)?;
+    let in_rollback = in_rollback(run);
+    let steps = if in_rollback { &plan.rollback.steps } else { &plan.change };
+    let step = steps.iter().find(|step| step.number == point.step)?;
     let (side, statement) = match &point.trigger {
         Trigger::Step(side) => (Some(*side), None),
+        Trigger::Wire { mark, .. } => (Some(wire_side(mark)), wire_statement(mark)),
         Trigger::Statement { number, side } => (Some(*side), Some(*number)),
         Trigger::Log { .. } | Trigger::Fact(_) | Trigger::After(_) => (None, None),
     };
@@ -244,6 +329,7 @@ fn point_verdict(plan: &Plan, run: &Run) -> Option<PointVerdict> {
             (Some(database.clone()), Some(u32::try_from(statements.len()).unwrap_or(u32::MAX)))
         }
         (_, Trigger::Log { service, .. }) => (service.clone(), None),
+        (_, Trigger::Wire { mark, .. }) => (Some(mark.service.clone()), None),
         _ => (None, None),
     };
     let (completed, text, held) = match &run.point {
@@ -254,7 +340,36 @@ fn point_verdict(plan: &Plan, run: &Run) -> Option<PointVerdict> {
         Side::Before => "before",
         Side::After => "after",
     });
-    Some(PointVerdict { step: point.step, on, side, statement, statements, completed, text, held })
+    let what = match &point.trigger {
+        Trigger::Wire { words, .. } => Some(words.clone()),
+        _ => None,
+    };
+    Some(PointVerdict {
+        in_rollback,
+        what,
+        step: point.step,
+        on,
+        side,
+        statement,
+        statements,
+        completed,
+        text,
+        held,
+    })
+}
+
+fn wire_side(mark: &Mark) -> Side {
+    match mark.side {
+        control::Side::Before => Side::Before,
+        control::Side::After => Side::After,
+    }
+}
+
+fn wire_statement(mark: &Mark) -> Option<u32> {
+    match mark.what {
+        What::Ask(number) => u32::try_from(number).ok(),
+        What::Matching(..) | What::Commit(_) | What::Rows(_) | What::Bytes(_) => None,
+    }
 }
 
 fn fault_verdicts(plan: &Plan, run: &Run) -> Vec<FaultVerdict> {
@@ -446,6 +561,29 @@ mod tests {
     }
 
     #[test]
+    fn s5_a_rollback_that_nobody_started_is_inconclusive_and_says_why() {
+        let scenario = judged(replace(RunKind::Interrupted, |event| match event {
+            Event::Triggered { .. } => {
+                let seen = "a facilitator starts it, and standard input is no terminal".to_owned();
+                Some(Event::Triggered { happened: false, seen, took_ms: 1 })
+            }
+            Event::OperationEnded { operation: Operation::Rollback, .. } => None,
+            Event::Captured { moment: Moment::After, .. } => Some(captured(Moment::After, store(1000, "2"))),
+            other => Some(other),
+        }));
+        assert_eq!((scenario.outcome, scenario.level), (Outcome::Inconclusive, 1));
+        assert_eq!(failing(&scenario, Outcome::Inconclusive), ["rollback"]);
+        let run = scenario.run(RunKind::Interrupted).unwrap();
+        assert_eq!((run.rollback.result, run.class), (OperationResult::NotInvoked, Some(Class::Unknown)));
+        let finding = run.findings.iter().find(|finding| finding.check == Check::Rollback).unwrap();
+        assert_eq!(
+            finding.message,
+            "the rollback was not invoked: a facilitator starts it, and standard input is no terminal"
+        );
+        assert_eq!(finding.at.as_ref().unwrap().line, 24);
+    }
+
+    #[test]
     fn s6_a_rollback_past_its_time_fails_although_the_state_is_right() {
         let mut runs = all_well();
         runs[1].1.insert(3, Event::RollbackLate);
@@ -453,6 +591,66 @@ mod tests {
         assert_eq!(failing(&scenario, Outcome::Fail), ["rollback"]);
         let rollback = &scenario.run(RunKind::Finished).unwrap().rollback;
         assert_eq!((rollback.result, rollback.exit_code), (OperationResult::TimedOut, None));
+    }
+
+    fn rollback_message(events: &[Event]) -> (String, usize) {
+        let scenario = judged(but(RunKind::Finished, events.to_vec()));
+        let mut findings = scenario.all_findings().filter(|finding| finding.check == Check::Rollback);
+        let finding = findings.find(|finding| finding.outcome == Outcome::Fail).unwrap();
+        (finding.message.clone(), finding.at.as_ref().unwrap().line)
+    }
+
+    #[test]
+    fn s6_a_rollback_step_whose_time_was_over_is_named_also_where_only_the_step_itself_says_so() {
+        let over = ended(Operation::Rollback, Ending::TimedOut);
+        let mut events = events(RunKind::Finished, store(1000, "1"));
+        let at = events
+            .iter()
+            .position(|event| matches!(event, Event::OperationEnded { operation: Operation::Rollback, .. }));
+        let at = at.unwrap();
+        events[at] = over.clone();
+        let expected =
+            "the rollback ended: the time of step 1 was over after 600 s: sql on db: down.sql, 1 statement";
+        assert_eq!(rollback_message(&events), (expected.to_owned(), 25));
+        let Event::OperationEnded { operation, ending, exit_code, error, completed, took_ms, .. } = over
+        else {
+            panic!("an operation ended")
+        };
+        events[at] = Event::OperationEnded {
+            operation,
+            ending,
+            exit_code,
+            failed_step: None,
+            error,
+            completed,
+            took_ms,
+        };
+        let unnamed = "the rollback ended: the time of one of its steps was over";
+        assert_eq!(rollback_message(&events), (unnamed.to_owned(), 24));
+        let step = Event::StepEnded {
+            operation,
+            step: 1,
+            ending,
+            exit_code: None,
+            error: None,
+            tail: Vec::new(),
+            statements: Some(0),
+            took_ms: 600_000,
+        };
+        events.insert(at, step);
+        assert_eq!(rollback_message(&events), (expected.to_owned(), 25));
+    }
+
+    #[test]
+    fn s6_a_rollback_that_was_given_up_names_the_step_it_was_at() {
+        let events = replace(RunKind::Finished, |event| match event {
+            Event::OperationEnded { operation: Operation::Rollback, .. } => {
+                Some(ended(Operation::Rollback, Ending::Interrupted))
+            }
+            other => Some(other),
+        });
+        let expected = "the rollback was given up after 180.0 s, at: sql on db: down.sql, 1 statement";
+        assert_eq!(rollback_message(&events[1].1), (expected.to_owned(), 25));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! What has been proven (S3), cumulative.
 
-use super::model::{Counts, RunVerdict};
+use super::model::{Counts, RunVerdict, SweepVerdict};
 use crate::journal::event::RunKind;
 use crate::outcome::Outcome;
 
-/// The level of a scenario. Levels 3 and 4 need every point, which a single interrupted run is not.
-pub(super) fn level(runs: &[RunVerdict]) -> u8 {
+/// The level of a scenario. Level 4 needs live writes, which no run has without traffic.
+pub(super) fn level(runs: &[RunVerdict], sweep: Option<&SweepVerdict>, has_traffic: bool) -> u8 {
     let passed = |kind| runs.iter().any(|run| run.kind == kind && run.outcome == Outcome::Pass);
     let sound = passed(RunKind::Idle);
     if !sound || !passed(RunKind::Finished) || !passed(RunKind::Control) {
@@ -14,7 +14,14 @@ pub(super) fn level(runs: &[RunVerdict]) -> u8 {
     let points: Vec<&RunVerdict> = runs.iter().filter(|run| run.kind == RunKind::Interrupted).collect();
     let all_pass = points.iter().all(|run| run.outcome == Outcome::Pass);
     let with_effect = points.iter().any(|run| run.effect == Some(true));
-    if all_pass && with_effect { 2 } else { 1 }
+    let of_the_change =
+        points.iter().filter(|run| !run.point.as_ref().is_some_and(|point| point.in_rollback));
+    let every_way_back = sweep.is_some_and(|sweep| sweep.every_way_back);
+    match (all_pass && with_effect, sweep.is_some_and(|sweep| sweep.every_point)) {
+        (true, true) if of_the_change.count() > 0 => 3 + u8::from(has_traffic && every_way_back),
+        (true, _) => 2,
+        (false, _) => 1,
+    }
 }
 
 /// Points by how they ended.

@@ -4,13 +4,18 @@
 mod checks;
 mod class;
 mod difference;
+mod explain;
+mod footprint;
 mod judge;
 mod level;
 pub mod model;
+mod served;
+mod sweep;
 #[cfg(test)]
 pub(crate) mod testing;
+
 pub mod timeline;
 
-pub use judge::judge;
+pub use judge::{judge, of_run};
 pub use model::{Class, Finding, RunVerdict, ScenarioVerdict, StateFact, Verdict};
 pub use timeline::Timeline;

@@ -6,6 +6,7 @@ use crate::diagnostic::Place;
 use crate::journal::event::{Completed, RowsDiffer, RunKind};
 use crate::outcome::{Check, Outcome};
 use crate::plan::model::StateKind;
+use crate::traffic::ReadBack;
 
 /// The verdict on a whole drill.
 #[derive(Debug, Clone)]
@@ -57,6 +58,8 @@ pub struct ScenarioVerdict {
     pub level: u8,
     /// Points by how they ended.
     pub counts: Counts,
+    /// The sweep, where there was one.
+    pub sweep: Option<SweepVerdict>,
     /// Explicit and state expectations that the control run exercised, of how many.
     pub exercised: Option<(usize, usize)>,
     /// What the steps of the change do, in a few words each.
@@ -84,10 +87,61 @@ impl ScenarioVerdict {
         self.findings.iter().chain(self.runs.iter().flat_map(|run| &run.findings))
     }
 
-    /// The run of a kind.
+    /// The run of a kind that is not a sweep's.
     pub fn run(&self, kind: RunKind) -> Option<&RunVerdict> {
-        self.runs.iter().find(|run| run.kind == kind)
+        self.runs.iter().find(|run| run.kind == kind && run.case.is_none())
     }
+}
+
+/// What a sweep came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweepVerdict {
+    /// All points, by how the case that stands for each ended.
+    pub counts: Counts,
+    /// The cases that were tried, in the order of their points.
+    pub cases: Vec<CaseVerdict>,
+    /// What could not be listed, and why.
+    pub gaps: Vec<String>,
+    /// The case that makes the change again; none where it is expected to fail.
+    pub again: Option<AgainCase>,
+    /// Whether every point of the change passes.
+    pub every_point: bool,
+    /// Whether the rollback was broken at every point of its own, repeated, and passes.
+    pub every_way_back: bool,
+}
+
+/// The case of a sweep in which the change is made again after a rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgainCase {
+    /// The run that tried it; none when it was not tried.
+    pub run: Option<u32>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// One case of a sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseVerdict {
+    /// Its number, from 1.
+    pub number: u32,
+    /// `change` or `rollback`.
+    pub operation: &'static str,
+    /// Where: `step 1, before statement 3`.
+    pub place: String,
+    /// The statement, or what the step does.
+    pub text: String,
+    /// What the step does, in a few words.
+    pub step: String,
+    /// Whether a transaction is open there.
+    pub inside: bool,
+    /// How many points it stands for, itself included.
+    pub stands_for: usize,
+    /// The other points that it stands for.
+    pub also: Vec<String>,
+    /// The run that tried it; none when it was not tried.
+    pub run: Option<u32>,
+    /// How it ended.
+    pub outcome: Outcome,
 }
 
 /// Points by how they ended.
@@ -208,15 +262,28 @@ pub struct OperationVerdict {
     pub tail: Vec<String>,
 }
 
+/// A change that was made again, and rolled back again: the last time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgainVerdict {
+    /// The change.
+    pub change: OperationVerdict,
+    /// The rollback.
+    pub rollback: OperationVerdict,
+}
+
 /// The point of an interrupted run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PointVerdict {
+    /// Whether it lies in the rollback, and not in the change.
+    pub in_rollback: bool,
     /// The step, from 1.
     pub step: u32,
     /// The database or service, where the point names one.
     pub on: Option<String>,
     /// `before` or `after`, for points that hold.
     pub side: Option<&'static str>,
+    /// What is aimed at in a conversation, in words: `commit 1`.
+    pub what: Option<String>,
     /// The statement, from 1.
     pub statement: Option<u32>,
     /// How many statements the step has.
@@ -249,6 +316,8 @@ pub struct RunVerdict {
     pub number: u32,
     /// What kind of run.
     pub kind: RunKind,
+    /// The number of the sweep's case that it tried.
+    pub case: Option<u32>,
     /// The point; none for runs that are not interrupted.
     pub point: Option<PointVerdict>,
     /// The faults.
@@ -259,6 +328,8 @@ pub struct RunVerdict {
     pub effect: Option<bool>,
     /// The rollback.
     pub rollback: OperationVerdict,
+    /// The change that was made again after the rollback, and its rollback; none for runs without.
+    pub again: Option<AgainVerdict>,
     /// The five states compared with before, raw.
     pub states: BTreeMap<StateKind, StateFact>,
     /// What the rollback came to; none for runs without one.
@@ -271,8 +342,41 @@ pub struct RunVerdict {
     pub rows: Vec<(String, RowsDiffer)>,
     /// From the beginning of the rollback to the moment when all services were well.
     pub recovered_ms: Option<u64>,
+    /// How its clients were served, and what became of what they had been told.
+    pub traffic: Vec<TrafficVerdict>,
     /// How long the run took.
     pub took_ms: u64,
+}
+
+/// How the clients of one traffic were served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrafficVerdict {
+    /// Its name.
+    pub name: String,
+    /// Before, change, failure, rollback, after: those in which there were requests.
+    pub phases: Vec<Phase>,
+    /// The times in which old code stood on the new schema, or the other way round.
+    pub windows: Vec<Phase>,
+    /// From the failure, else the beginning of the rollback, to the first moment from which no request
+    /// failed any more; none when the last one did.
+    pub well_after_ms: Option<u64>,
+    /// What was read back.
+    pub back: Option<ReadBack>,
+    /// How far 99 of 100 requests were at most behind their time, in microseconds.
+    pub behind_us: Option<u64>,
+}
+
+/// The requests of a part of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phase {
+    /// Its name.
+    pub name: String,
+    /// How they ended.
+    pub counts: crate::traffic::Counts,
+    /// How long they took from when they were due.
+    pub latency: crate::traffic::Histogram,
+    /// What went wrong, and how often.
+    pub failures: Vec<(String, u64)>,
 }
 
 /// One judged question with its evidence.

@@ -7,22 +7,24 @@ use std::time::Duration;
 use super::model::Verdict;
 use super::timeline::Timeline;
 use crate::compose::Project;
+use crate::compose::model::PullPolicy;
 use crate::diagnostic::Place;
 use crate::journal::Record;
 use crate::journal::event::{Completed, Ending, Event, FORMAT, Moment, Operation, RunKind};
 use crate::plan::DrillPlan;
 use crate::plan::model::{
-    Action, Database, Entry, Expect, Failure, Fault, Heal, Plan, PlannedFault, Point, Reference, Rollback,
-    Side, StateExpectation, StateKind, Statement, Step, Trigger, When,
+    Action, Database, Deploy, Engine, Entry, Expect, Failure, Fault, Heal, Image, Plan, PlannedFault, Point,
+    Reference, Rollback, Side, StateExpectation, StateKind, Statement, Step, Trigger, When,
 };
 use crate::stage::{Health, ServiceState};
 use crate::state::model::{Fingerprint, Leftovers, ServerFacts, StoreCapture, TableData};
+use crate::sweep::{Survey, Tried};
 
 pub(crate) fn place(line: usize) -> Place {
     Place { file: "scenario.yaml".to_owned(), line, column: 3 }
 }
 
-fn step(title: &str, statements: &[&str], line: usize) -> Step {
+pub(super) fn step(title: &str, statements: &[&str], line: usize) -> Step {
     let statement = |text: &&str| Statement { text: (*text).to_owned(), line: 1, copy_data: None };
     Step {
         number: 1,
@@ -56,11 +58,14 @@ pub(crate) fn plan() -> Plan {
         file: "scenario.yaml".to_owned(),
         folder: PathBuf::from("/s"),
         project: Project::default(),
+        stateless: std::collections::BTreeSet::new(),
         up_within: Duration::from_secs(300),
+        stores: BTreeMap::new(),
         databases: BTreeMap::from([(
             "db".to_owned(),
             Database {
                 service: "db".to_owned(),
+                engine: Engine::Postgres,
                 port: 5432,
                 database: "shop".to_owned(),
                 user: "postgres".to_owned(),
@@ -89,12 +94,38 @@ pub(crate) fn plan() -> Plan {
             states: (30..).zip(StateKind::ALL).map(|(line, kind)| (kind, state(line))).collect(),
             change_fails: false,
             facts: Vec::new(),
+            always: Vec::new(),
             at: place(29),
         },
+        traffic: Vec::new(),
         mask: Vec::new(),
         digests: BTreeMap::from([("x.sql".to_owned(), "ab".repeat(32))]),
+        gateways: BTreeMap::new(),
         reach: BTreeMap::new(),
     }
+}
+
+/// Clients who write orders.
+pub(crate) use crate::traffic::testing::traffic;
+
+/// A step that deploys another image.
+pub(crate) fn deploy(number: u32, service: &str) -> Step {
+    let action = Action::Deploy(Deploy {
+        service: service.to_owned(),
+        image: Some(Image::Reference { name: "v2".to_owned(), pull: PullPolicy::Missing }),
+        environment: BTreeMap::new(),
+        command: None,
+        entrypoint: None,
+        replicas: None,
+        until_well: true,
+    });
+    Step { number, action, ..step("deploy api", &[], 16) }
+}
+
+/// A run of which nothing is known.
+pub(crate) fn run() -> super::timeline::Run {
+    let records = journal(entry(plan()), vec![(RunKind::Interrupted, Vec::new())]);
+    Timeline::new(&records).expect("a journal begins with its plan").runs.remove(0)
 }
 
 /// A database with one table `public.orders` of so many rows.
@@ -111,6 +142,7 @@ pub(crate) fn store(rows: u64, sum: &str) -> StoreCapture {
         tables: BTreeMap::from([("public.orders".to_owned(), TableData { raw, ..TableData::default() })]),
         sequences: BTreeMap::new(),
         leftovers: Leftovers::default(),
+        unread: BTreeMap::new(),
     }
 }
 
@@ -121,7 +153,7 @@ pub(crate) fn captured(moment: Moment, store: StoreCapture) -> Event {
     Event::Captured {
         moment,
         system: BTreeMap::from([("api".to_owned(), api)]),
-        databases: BTreeMap::from([("db".to_owned(), store)]),
+        stores: BTreeMap::from([("db".to_owned(), store)]),
         strays: Vec::new(),
     }
 }
@@ -133,13 +165,17 @@ pub(crate) fn ended(operation: Operation, ending: Ending) -> Event {
         Ending::Failed => Some(1),
         Ending::TimedOut | Ending::Interrupted => None,
     };
-    let failed = ending == Ending::Failed;
+    let error = match ending {
+        Ending::Failed => Some("42703 no such column".to_owned()),
+        Ending::TimedOut => Some("not done after 600 s".to_owned()),
+        Ending::Ok | Ending::Interrupted => None,
+    };
     Event::OperationEnded {
         operation,
         ending,
         exit_code,
-        failed_step: failed.then_some(1),
-        error: failed.then(|| "42703 no such column".to_owned()),
+        failed_step: (ending != Ending::Ok).then_some(1),
+        error,
         completed: Completed { steps: 0, statements: 2 },
         took_ms: 400,
     }
@@ -149,13 +185,13 @@ pub(crate) fn ended(operation: Operation, ending: Ending) -> Event {
 pub(crate) fn events(kind: RunKind, after: StoreCapture) -> Vec<Event> {
     let mut events = vec![Event::StageUp, captured(Moment::Before, store(1000, "1"))];
     match kind {
-        RunKind::Idle | RunKind::Reference => {}
+        RunKind::Idle | RunKind::Reference | RunKind::Lane => {}
         RunKind::Control => events.push(ended(Operation::Change, Ending::Ok)),
         RunKind::Finished => {
             events.push(ended(Operation::Change, Ending::Ok));
             events.push(ended(Operation::Rollback, Ending::Ok));
         }
-        RunKind::Interrupted => {
+        RunKind::Interrupted | RunKind::Again => {
             let completed = Completed { steps: 0, statements: 2 };
             events.push(Event::PointReached { held: true, completed, text: "COMMIT".to_owned() });
             events.push(ended(Operation::Change, Ending::Interrupted));
@@ -176,6 +212,12 @@ pub(crate) fn events(kind: RunKind, after: StoreCapture) -> Vec<Event> {
             events.push(ended(Operation::Rollback, Ending::Ok));
         }
     }
+    if kind == RunKind::Again {
+        events.push(captured(Moment::Back, store(1000, "1")));
+        events.push(ended(Operation::ChangeAgain, Ending::Ok));
+        events.push(captured(Moment::Changed, store(1000, "3")));
+        events.push(ended(Operation::RollbackAgain, Ending::Ok));
+    }
     events.push(captured(Moment::After, after));
     events.push(Event::RunEnded { left: Vec::new() });
     events
@@ -190,11 +232,12 @@ pub(crate) fn journal(entry: Entry, runs: Vec<(RunKind, Vec<Event>)>) -> Vec<Rec
         control: true,
         hide_values: false,
         timeout_ms: None,
+        lanes: 1,
     };
     let (tool, owner) = ("backout 0.1.0".to_owned(), String::new());
     let mut all = vec![(None, Event::Started { format: FORMAT, tool, owner, plan: Box::new(plan) })];
     for (number, (kind, events)) in (1..).zip(runs) {
-        all.push((Some(number), Event::RunStarted { scenario: scenario.clone(), kind }));
+        all.push((Some(number), Event::RunStarted { scenario: scenario.clone(), kind, case: None }));
         all.extend(events.into_iter().map(|event| (Some(number), event)));
     }
     all.push((None, Event::Ended));
@@ -209,6 +252,30 @@ pub(crate) fn journal(entry: Entry, runs: Vec<(RunKind, Vec<Event>)>) -> Vec<Rec
     (0..).zip(all).map(record).collect()
 }
 
+/// The verdict on a swept scenario in which all goes well, but for the cases that were tried: their
+/// numbers, and what happened.
+pub(crate) fn swept(survey: &Survey, tried: Vec<(u32, Vec<Event>)>) -> Verdict {
+    let (numbers, tried): (Vec<u32>, Vec<_>) = tried.into_iter().unzip();
+    let mut runs: Vec<_> = all_well().into_iter().filter(|(kind, _)| *kind != RunKind::Interrupted).collect();
+    runs.extend(tried.into_iter().map(|events| (RunKind::Interrupted, events)));
+    let mut records = journal(entry(plan()), runs);
+    let mut numbers = numbers.into_iter();
+    for record in &mut records {
+        if let Event::RunStarted { kind: kind @ RunKind::Interrupted, case, .. } = &mut record.event {
+            let number = numbers.next();
+            let tried = survey.cases.iter().find(|case| Some(case.number) == number);
+            if tried.is_some_and(|case| case.tried == Tried::Again) {
+                *kind = RunKind::Again;
+            }
+            *case = tried.cloned().map(Box::new);
+        }
+    }
+    let event = Event::Surveyed { scenario: plan().path, survey: Box::new(survey.clone()) };
+    let surveyed = Record { event, ..records[0].clone() };
+    records.insert(1, surveyed);
+    super::judge(&Timeline::new(&records).expect("a journal begins with its plan"))
+}
+
 /// The runs of a scenario in which all goes well.
 pub(crate) fn all_well() -> Vec<(RunKind, Vec<Event>)> {
     vec![
@@ -221,7 +288,7 @@ pub(crate) fn all_well() -> Vec<(RunKind, Vec<Event>)> {
 
 /// An entry that asks for nothing.
 pub(crate) fn entry(plan: Plan) -> Entry {
-    Entry { plan, level: None, should_fail: false, because: Vec::new() }
+    Entry { plan, level: None, should_fail: false, because: Vec::new(), sweep: None }
 }
 
 /// The verdict on such runs.

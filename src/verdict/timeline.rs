@@ -1,12 +1,15 @@
 //! The journal sorted by scenario and run: the one place that pairs records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::gateway::control::{Conversed, Count};
 use crate::journal::Record;
-use crate::journal::event::{Completed, Ending, Event, Moment, Operation, RowsDiffer, RunKind};
+use crate::journal::event::{Completed, Ending, Event, Moment, Operation, RowsDiffer, RunKind, Violation};
 use crate::plan::DrillPlan;
 use crate::stage::{Health, Resource, ServiceState};
 use crate::state::model::StoreCapture;
+use crate::sweep::{Case, Survey};
+use crate::traffic::{Histogram, ReadBack, Segment, Spell};
 
 /// A whole drill as it happened.
 #[derive(Debug, Clone)]
@@ -21,6 +24,8 @@ pub struct Timeline {
     pub images: BTreeMap<String, Vec<Image>>,
     /// The runs in the order they were made.
     pub runs: Vec<Run>,
+    /// The points of swept scenarios.
+    pub surveys: BTreeMap<String, Survey>,
     /// The signal that stopped it.
     pub signal: Option<String>,
     /// Whether the last record is the end.
@@ -47,8 +52,8 @@ pub struct Image {
 pub struct State {
     /// The services.
     pub system: BTreeMap<String, ServiceState>,
-    /// The databases.
-    pub databases: BTreeMap<String, StoreCapture>,
+    /// The stores, by name.
+    pub stores: BTreeMap<String, StoreCapture>,
     /// What the project does not explain.
     pub strays: Vec<Resource>,
 }
@@ -108,6 +113,21 @@ pub enum Point {
     },
 }
 
+/// A step's conversations with one service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversation {
+    /// The step's operation.
+    pub operation: Operation,
+    /// The step's number.
+    pub step: u32,
+    /// How far they came.
+    pub count: Count,
+    /// What was asked.
+    pub asks: Vec<Conversed>,
+    /// What the gateway had to say besides.
+    pub notes: Vec<String>,
+}
+
 /// What is known of one fault.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FaultSeen {
@@ -136,6 +156,30 @@ pub struct Seen {
     pub took_ms: u64,
 }
 
+/// How clients were served, and what became of what they had been told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Served {
+    /// Their requests by the parts of the run.
+    pub segments: Vec<Segment>,
+    /// The times in which every request failed.
+    pub spells: Vec<Spell>,
+    /// How far requests left behind their time: microseconds.
+    pub behind: Histogram,
+    /// What was read back; none when that did not come to its end.
+    pub back: Option<ReadBack>,
+}
+
+/// What was seen of something that must hold all the time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// How often it was looked at.
+    pub looks: u64,
+    /// How often nobody could say.
+    pub unknown: u64,
+    /// When it did not hold, for the first time.
+    pub violation: Option<Violation>,
+}
+
 /// One run as it happened.
 #[derive(Debug, Clone)]
 pub struct Run {
@@ -145,6 +189,12 @@ pub struct Run {
     pub scenario: String,
     /// What kind of run.
     pub kind: RunKind,
+    /// For a run of a sweep: where and how it is broken.
+    pub case: Option<Case>,
+    /// Whether its stage was built anew for it.
+    pub rebuilt: bool,
+    /// How the rollback ended that was itself broken; the other is the one that followed.
+    pub broken_rollback: Option<OperationEnd>,
     /// When it began, in milliseconds of the drill.
     pub began_ms: u64,
     /// When it ended.
@@ -163,20 +213,28 @@ pub struct Run {
     pub point: Option<Point>,
     /// When the point was reached, in milliseconds of the drill.
     pub point_ms: Option<u64>,
+    /// What gateways saw of the steps' conversations.
+    pub conversed: Vec<Conversation>,
     /// Faults by position.
     pub faults: BTreeMap<u32, FaultSeen>,
     /// Whether the interrupted operation's sessions ended, and which did not.
     pub settled: Option<(bool, Vec<String>)>,
     /// Whether what starts the rollback happened, and what was seen.
     pub triggered: Option<(bool, String)>,
-    /// Whether the rollback passed its `within`.
-    pub late: bool,
+    /// The rollbacks that passed their `within`.
+    pub late: BTreeSet<Operation>,
     /// The services after the rollback, and whether they were as well as before.
     pub waited: Option<(bool, BTreeMap<String, Health>)>,
     /// From the beginning of the rollback to the moment when the services were well.
     pub recovered_ms: Option<u64>,
     /// Rows that differ between before and after, by database.
     pub rows: Vec<(String, RowsDiffer)>,
+    /// Rows that differ between before and a moment on the way, by database; only where clients write.
+    pub rows_on_the_way: BTreeMap<Moment, Vec<(String, RowsDiffer)>>,
+    /// Clients, by name.
+    pub traffic: BTreeMap<String, Served>,
+    /// What must hold all the time, by position.
+    pub watched: BTreeMap<u32, Watched>,
     /// Explicit expectations by position.
     pub observed: BTreeMap<u32, Seen>,
     /// What stopped it: message and evidence.
@@ -193,6 +251,9 @@ impl Run {
             number,
             scenario: scenario.to_owned(),
             kind,
+            case: None,
+            rebuilt: false,
+            broken_rollback: None,
             began_ms,
             ended_ms: None,
             states: BTreeMap::new(),
@@ -202,13 +263,17 @@ impl Run {
             steps: Vec::new(),
             point: None,
             point_ms: None,
+            conversed: Vec::new(),
             faults: BTreeMap::new(),
             settled: None,
             triggered: None,
-            late: false,
+            late: BTreeSet::new(),
             waited: None,
             recovered_ms: None,
             rows: Vec::new(),
+            rows_on_the_way: BTreeMap::new(),
+            traffic: BTreeMap::new(),
+            watched: BTreeMap::new(),
             observed: BTreeMap::new(),
             troubles: Vec::new(),
             kept: None,
@@ -221,6 +286,11 @@ impl Run {
         self.states.get(&Moment::Before)
     }
 
+    /// The rows that differ between before and a moment on the way, where they were compared.
+    pub fn rows_at(&self, moment: Moment) -> &[(String, RowsDiffer)] {
+        self.rows_on_the_way.get(&moment).map_or(&[], |rows| rows)
+    }
+
     /// The state at the end.
     pub fn after(&self) -> Option<&State> {
         self.states.get(&Moment::After)
@@ -228,9 +298,9 @@ impl Run {
 
     fn note(&mut self, event: &Event, ms: u64) {
         match event {
-            Event::Captured { moment, system, databases, strays } => {
-                let (system, databases, strays) = (system.clone(), databases.clone(), strays.clone());
-                self.states.insert(*moment, State { system, databases, strays });
+            Event::Captured { moment, system, stores, strays } => {
+                let (system, stores, strays) = (system.clone(), stores.clone(), strays.clone());
+                self.states.insert(*moment, State { system, stores, strays });
             }
             Event::CaptureFailed { moment, error } => {
                 self.unknown.insert(*moment, error.clone());
@@ -260,7 +330,10 @@ impl Run {
                     completed: *completed,
                     took_ms: *took_ms,
                 };
-                self.operations.insert(*operation, end);
+                let earlier = self.operations.insert(*operation, end);
+                if *operation == Operation::Rollback {
+                    self.broken_rollback = earlier;
+                }
             }
             Event::PointReached { held, completed, text } => {
                 let (held, completed, text) = (*held, *completed, text.clone());
@@ -269,6 +342,10 @@ impl Run {
             }
             Event::PointMissed { seen, completed } => {
                 self.point = Some(Point::Missed { seen: seen.clone(), completed: *completed });
+            }
+            Event::Conversed { operation, step, count, asks, notes } => {
+                let (count, asks, notes) = (count.clone(), asks.clone(), notes.clone());
+                self.conversed.push(Conversation { operation: *operation, step: *step, count, asks, notes });
             }
             Event::FaultIntended { fault } => {
                 self.faults.entry(*fault).or_default();
@@ -290,14 +367,38 @@ impl Run {
             }
             Event::Settled { gone, lingering } => self.settled = Some((*gone, lingering.clone())),
             Event::Triggered { happened, seen, .. } => self.triggered = Some((*happened, seen.clone())),
-            Event::RollbackLate => self.late = true,
+            Event::RollbackLate => {
+                let is_second = self.began.contains_key(&Operation::RollbackAgain);
+                let which = if is_second { Operation::RollbackAgain } else { Operation::Rollback };
+                self.late.insert(which);
+            }
             Event::Waited { health, well } => {
                 self.waited = Some((*well, health.clone()));
                 let began = self.began.get(&Operation::Rollback).filter(|_| *well);
-                self.recovered_ms = began.map(|began| ms.saturating_sub(*began));
+                let took = began.map(|began| ms.saturating_sub(*began));
+                // Where the change is made again they are waited for each time.
+                self.recovered_ms = self.recovered_ms.or(took);
             }
-            Event::RowsCompared { database, from: Moment::Before, to: Moment::After, rows } => {
-                self.rows.push((database.clone(), rows.clone()));
+            Event::RowsCompared { store, from: Moment::Before, to: Moment::After, rows } => {
+                self.rows.push((store.clone(), rows.clone()));
+            }
+            Event::RowsCompared { store, from: Moment::Before, to, rows } => {
+                self.rows_on_the_way.entry(*to).or_default().push((store.clone(), rows.clone()));
+            }
+            Event::TrafficStarted { names } => {
+                self.traffic.extend(names.iter().map(|name| (name.clone(), Served::default())));
+            }
+            Event::Trafficked { traffic, segments, spells, behind } => {
+                let served = self.traffic.entry(traffic.clone()).or_default();
+                (served.segments, served.spells) = (segments.clone(), spells.clone());
+                served.behind = behind.clone();
+            }
+            Event::ReadBack { traffic, back } => {
+                self.traffic.entry(traffic.clone()).or_default().back = Some((**back).clone());
+            }
+            Event::Watched { expectation, looks, unknown, violation } => {
+                let (looks, unknown, violation) = (*looks, *unknown, violation.clone());
+                self.watched.insert(*expectation, Watched { looks, unknown, violation });
             }
             Event::Observed { expectation, held, seen, took_ms } => {
                 let seen = Seen { held: *held, what: seen.clone(), took_ms: *took_ms };
@@ -305,6 +406,7 @@ impl Run {
             }
             Event::Trouble { message, evidence } => self.troubles.push((message.clone(), evidence.clone())),
             Event::Kept { addresses } => self.kept = Some(addresses.clone()),
+            Event::Discarded { left } => self.left.extend(left.iter().cloned()),
             Event::RunEnded { left } => {
                 self.left.clone_from(left);
                 self.ended_ms = Some(ms);
@@ -313,10 +415,16 @@ impl Run {
             Event::Started { .. }
             | Event::Image { .. }
             | Event::RunStarted { .. }
+            | Event::Surveyed { .. }
+            | Event::Reset { .. }
             | Event::Intent { .. }
             | Event::Removed { .. }
             | Event::StageUp
+            | Event::Copied { .. }
+            | Event::OnCopies { .. }
             | Event::RowsCompared { .. }
+            | Event::Resumed
+            | Event::SnapshotIntended { .. }
             | Event::Signal { .. }
             | Event::Ended => {}
         }
@@ -334,6 +442,7 @@ impl Timeline {
             plan: (**plan).clone(),
             images: BTreeMap::new(),
             runs: Vec::new(),
+            surveys: BTreeMap::new(),
             signal: None,
             complete: false,
             took_ms: records.last().map_or(0, |last| last.ms),
@@ -346,10 +455,16 @@ impl Timeline {
 
     fn note(&mut self, record: &Record) {
         match &record.event {
-            Event::RunStarted { scenario, kind } => {
+            Event::RunStarted { scenario, kind, case } => {
                 let number = record.run.unwrap_or_default();
-                self.runs.push(Run::new(number, scenario, *kind, record.ms));
+                let mut run = Run::new(number, scenario, *kind, record.ms);
+                run.case = case.as_deref().cloned();
+                self.runs.push(run);
             }
+            Event::Surveyed { scenario, survey } => {
+                self.surveys.insert(scenario.clone(), (**survey).clone());
+            }
+            Event::Reset { stage, rebuilt, .. } => self.reset(record.run, *stage, rebuilt.is_some()),
             Event::Image { scenario, name, id, repo_digest, built } => {
                 let image = Image {
                     name: name.clone(),
@@ -360,6 +475,10 @@ impl Timeline {
                 self.images.entry(scenario.clone()).or_default().push(image);
             }
             Event::Signal { name } => self.signal = Some(name.clone()),
+            Event::Resumed => {
+                (self.signal, self.complete) = (None, false);
+                self.runs.retain(|run| run.after().is_some() && run.ended_ms.is_some());
+            }
             Event::Ended => self.complete = true,
             event => {
                 let run = self.runs.iter_mut().rev().find(|run| Some(run.number) == record.run);
@@ -367,6 +486,17 @@ impl Timeline {
                     run.note(event, record.ms);
                 }
             }
+        }
+    }
+
+    /// A run on a lane: the lane's state before is the run's.
+    fn reset(&mut self, run: Option<u32>, lane: u32, rebuilt: bool) {
+        let base = self.runs.iter().find(|known| known.number == lane);
+        let base = base.and_then(|lane| lane.states.get(&Moment::Before).cloned());
+        let run = self.runs.iter_mut().rev().find(|known| Some(known.number) == run);
+        if let (Some(run), Some(base)) = (run, base) {
+            run.states.insert(Moment::Before, base);
+            run.rebuilt = rebuilt;
         }
     }
 

@@ -10,14 +10,18 @@ use async_trait::async_trait;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::host;
-use super::store::{Postgres, Showing};
+use super::mariadb::MariaDb;
+use super::observed::ObservedStore;
+use super::shelf::{Shelf, Showing};
+use super::store::Postgres;
 use crate::compose::Project;
 use crate::http;
 use crate::plan::Plan;
-use crate::plan::model::{Action, Database, Deploy, HttpCall, Image};
+use crate::plan::model::{self, Action, Deploy, HttpCall, Image};
+use crate::plan::observe::Observed;
 use crate::progress::Progress;
 use crate::run::world::{Answer, Images, ResolvedImage};
-use crate::run::{Store, World};
+use crate::run::{Caller, Database, Store, World};
 use crate::stage::docker::{self, DockerStage, Engine, ImageOptions, Options, Owner, Subnet, Wanted};
 use crate::stage::{Ledger, Process, Stage, StageError};
 
@@ -45,6 +49,8 @@ pub struct Settings {
     pub facilitator: bool,
     /// The folder with recipes for base images.
     pub recipes: Option<PathBuf>,
+    /// This program, which gateways are made from.
+    pub program: PathBuf,
     /// What everything on the engine is named after.
     pub name: String,
 }
@@ -72,6 +78,11 @@ impl RealWorld {
         };
         let images = docker::Images::new(engine.clone(), options)?;
         Ok(Self { engine, images, settings, progress })
+    }
+
+    fn shelf(&self, store: &str, plan: &Plan, work: PathBuf) -> Shelf {
+        let showing = Showing { hide: self.settings.hide_values, mask: plan.mask.clone() };
+        Shelf { store: store.to_owned(), work, rows: self.settings.reports.join(ROWS), showing }
     }
 }
 
@@ -134,25 +145,48 @@ impl World for RealWorld {
             reach: plan.reach.clone(),
             subnets: self.settings.subnets,
             environment: self.settings.environment.clone(),
+            gateways: plan.gateways.clone(),
+            program: self.settings.program.clone(),
             keep: self.settings.keep,
         };
         Ok(Arc::new(DockerStage::new(self.engine.clone(), plan.project.clone(), options, ledger)))
     }
 
+    fn database(
+        &self,
+        stage: Arc<dyn Stage>,
+        database: &model::Database,
+        plan: &Plan,
+        work: PathBuf,
+    ) -> Arc<dyn Database> {
+        let shelf = self.shelf(&database.service, plan, work);
+        match database.engine {
+            model::Engine::Postgres => Arc::new(Postgres::new(stage, database.clone(), shelf)),
+            model::Engine::Mariadb => Arc::new(MariaDb::new(stage, database.clone(), shelf)),
+        }
+    }
+
     fn store(
         &self,
         stage: Arc<dyn Stage>,
-        database: &Database,
+        name: &str,
+        observed: &Observed,
         plan: &Plan,
         work: PathBuf,
     ) -> Arc<dyn Store> {
-        let showing = Showing { hide: self.settings.hide_values, mask: plan.mask.clone() };
-        let rows = self.settings.reports.join(ROWS);
-        Arc::new(Postgres::new(stage, database.clone(), work, rows, showing))
+        Arc::new(ObservedStore::new(stage, observed.clone(), self.shelf(name, plan, work)))
     }
 
     async fn http(&self, address: SocketAddr, call: &HttpCall, limit: Duration) -> Result<Answer, String> {
         http::call(address, call, limit).await
+    }
+
+    fn caller(&self) -> Result<Arc<dyn Caller>, String> {
+        Ok(Arc::new(http::Kept::new()?))
+    }
+
+    fn ledger(&self, run: u32, traffic: usize) -> PathBuf {
+        self.settings.reports.join(format!("ledger-{run}-{}.jsonl", traffic + 1))
     }
 
     async fn host(
@@ -164,13 +198,16 @@ impl World for RealWorld {
         host::start(folder, command, environment).map(|process| Box::new(process) as Box<dyn Process>)
     }
 
-    async fn facilitator(&self, question: &str) -> bool {
+    async fn facilitator(&self, question: &str) -> Result<(), String> {
         if !self.settings.facilitator {
-            return false;
+            return Err("a facilitator starts it, and standard input is no terminal".to_owned());
         }
         self.progress.say(&format!("{question} (press Enter)"));
         let mut line = String::new();
         let read = BufReader::new(tokio::io::stdin()).read_line(&mut line).await;
-        read.is_ok_and(|bytes| bytes > 0)
+        match read {
+            Ok(bytes) if bytes > 0 => Ok(()),
+            _ => Err("the terminal was closed before the facilitator pressed Enter".to_owned()),
+        }
     }
 }

@@ -1,65 +1,65 @@
 //! An observed PostgreSQL, reached through its stage.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use sha2::{Digest, Sha256};
+use tokio::task::JoinHandle;
 
+use super::harm::Harm;
+use super::keys;
+use super::shelf::{self, Shelf};
 use crate::journal::event::RowsDiffer;
-use crate::plan::model::{Covers, Database, Exception, Statement};
-use crate::run::{Session, SqlFailure, Store};
+use crate::plan::across::Keys;
+use crate::plan::database::DatabaseFault;
+use crate::plan::model::{self, Covers, Exception, Statement};
+use crate::run::{Acted, Database, Session, SqlFailure, Store};
 use crate::sql;
 use crate::stage::Stage;
-use crate::state::compare::{compare, compare_leftovers};
-use crate::state::model::{Kept, StoreCapture};
+use crate::state::compare::compare_leftovers;
+use crate::state::model::StoreCapture;
 use crate::state::postgres::{
-    self, CaptureOptions, KeepRows, OwnBackends, PostgresTarget, Probed, StoreError, TableException,
+    self, CaptureOptions, KeepRows, LOCKER, OwnBackends, PostgresTarget, Probed, Since, StoreError,
+    TableException, Tables, template, template::Template,
 };
-use crate::state::rows::{self, Cell, RowDifference};
+use crate::traffic;
 
 /// Our own connections carry this name; it is how they are told apart from leftovers (S15).
 const OURS: &str = "backout";
 /// An operation's connection: never excluded, so that what it leaves behind is seen.
 const OPERATION: &str = "backout operation";
+/// A connection of the traffic's clients: ours too.
+const TRAFFIC: &str = "backout traffic";
 /// For a probe's answer.
 const PROBE: Duration = Duration::from_secs(10);
-/// How many bytes of rows are kept per capture.
-const KEEP: u64 = 64 << 20;
-/// How many rows of a table go into the journal.
-const EXAMPLES: usize = 20;
 /// Between two looks at leftovers.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How row values are written.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Showing {
-    /// All of them as type, length and digest (S20).
-    pub(super) hide: bool,
-    /// These too: `table.column` or `table.*`.
-    pub(super) mask: Vec<String>,
-}
+/// Something that is being made in the background.
+type Making = JoinHandle<Result<(), StoreError>>;
 
 pub(super) struct Postgres {
     stage: Arc<dyn Stage>,
-    database: Database,
-    /// Rows are kept below this folder while the run lasts.
-    work: PathBuf,
-    /// Every row that differs is written here.
-    rows: PathBuf,
-    showing: Showing,
+    database: model::Database,
+    shelf: Shelf,
+    template: Mutex<Option<Template>>,
+    /// Whether it is there to be put back.
+    resets: AtomicBool,
+    /// Why the database could not be kept.
+    uncopied: Mutex<Option<String>>,
+    /// The copy that the next reset puts in the database's place, as it is being made.
+    spare: Mutex<Option<Making>>,
+    /// A moment at which everything was as in the capture that others are compared with.
+    since: Mutex<Option<Since>>,
+    harm: Harm,
 }
 
 impl Postgres {
-    pub(super) fn new(
-        stage: Arc<dyn Stage>,
-        database: Database,
-        work: PathBuf,
-        rows: PathBuf,
-        showing: Showing,
-    ) -> Self {
-        Self { stage, database, work, rows, showing }
+    pub(super) fn new(stage: Arc<dyn Stage>, database: model::Database, shelf: Shelf) -> Self {
+        let (template, resets, uncopied, spare, since, harm) = Default::default();
+        Self { stage, database, shelf, template, resets, uncopied, spare, since, harm }
     }
 
     /// Asked again for each connection: a restart changes the port.
@@ -74,8 +74,11 @@ impl Postgres {
         })
     }
 
-    fn folder(&self, kept: &str) -> PathBuf {
-        self.work.join(format!("{kept}-{}", self.database.service))
+    async fn connect(&self, application_name: &str) -> Result<Box<dyn Session>, SqlFailure> {
+        let failure = |message: String| SqlFailure { message, left_nothing: true };
+        let target = self.target(application_name).await.map_err(failure)?;
+        let session = postgres::Session::open(&target).await.map_err(|error| failure(error.to_string()))?;
+        Ok(Box::new(Open(session)))
     }
 
     async fn ask(&self, query: &str) -> Result<Vec<Vec<Option<String>>>, String> {
@@ -88,24 +91,71 @@ impl Postgres {
         }
     }
 
+    /// What is ours inside the server, by exact name (S15).
+    fn own(&self) -> OwnBackends {
+        let application_names = [OURS, LOCKER, TRAFFIC].map(str::to_owned).into();
+        let databases = [self.snapshot_name(), self.spare_name()].into_iter().flatten().collect();
+        OwnBackends { application_names, databases, ..OwnBackends::default() }
+    }
+
+    fn template(&self) -> Option<Template> {
+        self.template.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The database that holds everything as it was before; why there is none, otherwise.
+    fn copy(&self) -> Result<String, String> {
+        let uncopied = || self.uncopied.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match self.template() {
+            Some(template) => Ok(template.name),
+            None => Err(uncopied().unwrap_or_else(|| "none was made".to_owned())),
+        }
+    }
+
+    /// Begins to make the copy for the next reset: the disk works while rows are compared.
+    fn make_spare(&self, target: &PostgresTarget) {
+        let Some(template) = self.template().filter(|_| self.resets.load(Ordering::Relaxed)) else { return };
+        let target = target.clone();
+        let making = tokio::spawn(async move { template::make_spare(&target, &template).await });
+        *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(making);
+    }
+
+    /// Waits for that copy; whether there is one.
+    async fn has_spare(&self) -> bool {
+        let making = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match making {
+            Some(making) => matches!(making.await, Ok(Ok(()))),
+            None => false,
+        }
+    }
+
+    /// From now on, what is committed may make a difference.
+    async fn is_as_before(&self, target: &PostgresTarget) -> Result<(), String> {
+        let since = Since::now(target).await.map_err(|error| error.to_string())?;
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(since);
+        Ok(())
+    }
+
     async fn pids(&self, condition: &str) -> Result<Vec<i32>, String> {
         let query = format!(
             "SELECT pid FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend' \
-             AND application_name <> '{OURS}' AND {condition}"
+             AND application_name NOT IN ('{OURS}', '{LOCKER}', '{TRAFFIC}') AND {condition}"
         );
         let rows = self.ask(&query).await?;
         Ok(rows.into_iter().filter_map(|row| row.into_iter().next()??.parse().ok()).collect())
     }
 }
 
-fn own() -> OwnBackends {
-    OwnBackends { application_names: [OURS.to_owned()].into(), ..OwnBackends::default() }
-}
-
 fn exceptions(except: &[Exception]) -> Vec<TableException> {
     let tables = except.iter().filter_map(|exception| match &exception.covers {
         Covers::Table { table, columns, condition } => {
-            Some(TableException { table: table.clone(), columns: columns.clone(), where_: condition.clone() })
+            // Without columns and condition it is the whole table.
+            let all = || columns.is_empty().then(|| "true".to_owned());
+            let where_ = condition.clone().or_else(all);
+            Some(TableException { of: Tables::Named(table.clone()), columns: columns.clone(), where_ })
+        }
+        Covers::Schema { schema, columns } => {
+            let where_ = columns.is_empty().then(|| "true".to_owned());
+            Some(TableException { of: Tables::In(schema.clone()), columns: columns.clone(), where_ })
         }
         Covers::Object(_) | Covers::Sequence(_) | Covers::Service(_) | Covers::Leftover(_) => None,
     });
@@ -114,11 +164,136 @@ fn exceptions(except: &[Exception]) -> Vec<TableException> {
 
 #[async_trait]
 impl Store for Postgres {
+    async fn quiet(&self, before: &StoreCapture, within: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + within;
+        loop {
+            let target = self.target(OURS).await?;
+            let now = postgres::leftovers(&target, &self.own()).await.map_err(|error| error.to_string())?;
+            let differing = compare_leftovers(&before.leftovers, &now);
+            let passing = differing.iter().any(|one| one.leftover.kind.is_passing());
+            if !passing || Instant::now() >= deadline {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn capture(
+        &self,
+        keep: Option<&str>,
+        reference: Option<&StoreCapture>,
+        except: &[Exception],
+    ) -> Result<StoreCapture, String> {
+        let keep_rows = match keep {
+            Some(kept) => {
+                let dir = self.shelf.make(kept)?;
+                let reference = reference.map(|reference| reference.tables.clone());
+                Some(KeepRows { dir, max_bytes: shelf::ROOM, reference, copy: self.copy() })
+            }
+            None => None,
+        };
+        let options = CaptureOptions { exceptions: exceptions(except), keep_rows, own: self.own() };
+        let target = self.target(OURS).await?;
+        let Some(reference) = reference else {
+            self.is_as_before(&target).await?;
+            return postgres::capture(&target, &options).await.map_err(|error| error.to_string());
+        };
+        // Who copies the template has it for himself, and rows of large tables are read there.
+        let is_read = keep.is_some() && reference.tables.values().any(|table| table.chunks.is_some());
+        if is_read {
+            self.has_spare().await;
+        } else {
+            self.make_spare(&target);
+        }
+        let captured = postgres::capture(&target, &options).await;
+        if is_read {
+            self.make_spare(&target);
+        }
+        captured.map_err(|error| error.to_string())
+    }
+
+    async fn is_large(&self) -> Result<bool, String> {
+        let target = self.target(OURS).await?;
+        postgres::is_large(&target, shelf::ROOM).await.map_err(|error| error.to_string())
+    }
+
+    async fn glance(&self, before: &StoreCapture, likely: &[&str]) -> Result<StoreCapture, String> {
+        let target = self.target(OURS).await?;
+        let since = self.since.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let glanced = postgres::glance(&target, &self.own(), before, since.as_ref(), likely).await;
+        glanced.map_err(|error| error.to_string())
+    }
+
+    fn snapshot_name(&self) -> Option<String> {
+        Some(format!("backout_seed_{}", self.database.database))
+    }
+
+    fn spare_name(&self) -> Option<String> {
+        Some(format!("backout_next_{}", self.database.database))
+    }
+
+    async fn snapshot(&self, resets: bool) -> Result<(), String> {
+        self.resets.store(resets, Ordering::Relaxed);
+        let target = self.target(OURS).await?;
+        let (name, spare) = (self.snapshot_name().unwrap_or_default(), self.spare_name().unwrap_or_default());
+        let template = template::keep(&target, &name, &spare).await;
+        let template = template.map_err(|error| {
+            let why = error.to_string();
+            *self.uncopied.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
+            why
+        })?;
+        *self.template.lock().unwrap_or_else(PoisonError::into_inner) = Some(template);
+        Ok(())
+    }
+
+    async fn reset(&self) -> Result<(), String> {
+        let template = self.template().ok_or("nothing was kept")?;
+        let target = self.target(OURS).await?;
+        let spare = self.has_spare().await;
+        let put_back = template::put_back(&target, &template, spare).await;
+        put_back.map_err(|error| error.to_string())?;
+        self.is_as_before(&target).await
+    }
+
+    async fn restored(&self, _: &StoreCapture) -> Result<(), String> {
+        // The copy that was made ahead is gone with all the rest.
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.is_as_before(&self.target(OURS).await?).await
+    }
+
+    async fn keys(&self, keys: &Keys) -> Result<BTreeSet<String>, String> {
+        match keys {
+            Keys::Query(written) => keys::of_rows(self.ask(&keys::query(written)).await?),
+            Keys::Named { .. } | Keys::Messages { .. } => Err("a database has a query".to_owned()),
+        }
+    }
+
+    fn shown(&self, value: &str) -> String {
+        self.shelf.shown(value)
+    }
+
+    fn forget(&self, kept: &str) {
+        self.shelf.clear(kept);
+    }
+
+    async fn rows(
+        &self,
+        before: (&str, &StoreCapture),
+        after: (&str, &StoreCapture),
+        keys: &traffic::Keys,
+    ) -> Result<Vec<RowsDiffer>, String> {
+        self.shelf.differing(before, after, keys)
+    }
+}
+
+#[async_trait]
+impl Database for Postgres {
     async fn open(&self) -> Result<Box<dyn Session>, SqlFailure> {
-        let failure = |message: String| SqlFailure { message };
-        let target = self.target(OPERATION).await.map_err(failure)?;
-        let session = postgres::Session::open(&target).await.map_err(|error| failure(error.to_string()))?;
-        Ok(Box::new(Open(session)))
+        self.connect(OPERATION).await
+    }
+
+    async fn visit(&self) -> Result<Box<dyn Session>, SqlFailure> {
+        self.connect(TRAFFIC).await
     }
 
     async fn value(&self, query: &str) -> Result<Option<String>, String> {
@@ -149,130 +324,14 @@ impl Store for Postgres {
         }
     }
 
-    async fn quiet(&self, before: &StoreCapture, within: Duration) -> Result<(), String> {
-        let deadline = Instant::now() + within;
-        loop {
-            let target = self.target(OURS).await?;
-            let now = postgres::leftovers(&target, &own()).await.map_err(|error| error.to_string())?;
-            let differing = compare_leftovers(&before.leftovers, &now);
-            let passing = differing.iter().any(|one| one.leftover.kind.is_passing());
-            if !passing || Instant::now() >= deadline {
-                return Ok(());
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-
-    async fn capture(
-        &self,
-        keep: Option<&str>,
-        reference: Option<&StoreCapture>,
-        except: &[Exception],
-    ) -> Result<StoreCapture, String> {
-        let keep_rows = match keep {
-            Some(kept) => {
-                let dir = self.folder(kept);
-                std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-                let reference = reference.map(|reference| reference.tables.clone());
-                Some(KeepRows { dir, max_bytes: KEEP, reference })
-            }
-            None => None,
-        };
-        let options = CaptureOptions { exceptions: exceptions(except), keep_rows, own: own() };
+    async fn inject(&self, fault: &DatabaseFault, within: Duration) -> Result<Acted, String> {
         let target = self.target(OURS).await?;
-        postgres::capture(&target, &options).await.map_err(|error: StoreError| error.to_string())
+        self.harm.inject(&target, fault, within).await
     }
 
-    async fn rows(
-        &self,
-        (before_kept, before): (&str, &StoreCapture),
-        (after_kept, after): (&str, &StoreCapture),
-    ) -> Result<Vec<RowsDiffer>, String> {
-        let (from, to) = (self.folder(before_kept), self.folder(after_kept));
-        let mut differing = Vec::new();
-        for table in compare(before, after).tables.into_iter().filter(|table| !table.excepted) {
-            let side = |store: &StoreCapture| store.tables.get(&table.table).map(|data| data.kept.clone());
-            let not_kept = [side(before), side(after)].into_iter().flatten().find_map(|kept| match kept {
-                Kept::Rows { .. } => None,
-                Kept::Nothing { because } => Some(because),
-            });
-            let rows = match not_kept {
-                Some(because) => {
-                    RowsDiffer { table: table.table, not_kept: Some(because), ..RowsDiffer::default() }
-                }
-                None => {
-                    let from = before.tables.contains_key(&table.table).then_some(from.as_path());
-                    let to = after.tables.contains_key(&table.table).then_some(to.as_path());
-                    self.differing(table.table, from, to)?
-                }
-            };
-            differing.push(rows);
-        }
-        Ok(differing)
+    async fn heal(&self, fault: &DatabaseFault, within: Duration) -> Result<(), String> {
+        self.harm.heal(fault, within, || self.target(OURS)).await
     }
-}
-
-impl Postgres {
-    /// Writes every differing row to the file beside the report, and keeps the first ones.
-    fn differing(&self, table: String, from: Option<&Path>, to: Option<&Path>) -> Result<RowsDiffer, String> {
-        let mut file =
-            open_private(&self.rows).map_err(|error| format!("{}: {error}", self.rows.display()))?;
-        let mut examples = Vec::new();
-        let counts = rows::diff(&table, from, to, &mut |difference| {
-            use std::io::Write;
-            let shown = self.showing.row(&table, difference);
-            let line = serde_json::json!({ "database": self.database.service, "table": table, "row": shown });
-            writeln!(file, "{line}")?;
-            if examples.len() < EXAMPLES {
-                examples.push(shown);
-            }
-            Ok(())
-        });
-        let counts = counts.map_err(|error| error.to_string())?;
-        Ok(RowsDiffer { table, counts, examples, not_kept: None })
-    }
-}
-
-fn open_private(path: &Path) -> std::io::Result<std::io::BufWriter<std::fs::File>> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    Ok(std::io::BufWriter::new(file))
-}
-
-impl Showing {
-    fn row(&self, table: &str, mut row: RowDifference) -> RowDifference {
-        for (name, value) in &mut row.key {
-            self.cell(table, name, "key", value);
-        }
-        for column in &mut row.columns {
-            self.cell(table, &column.name, &column.type_name, &mut column.before);
-            self.cell(table, &column.name, &column.type_name, &mut column.after);
-        }
-        row
-    }
-
-    fn cell(&self, table: &str, column: &str, type_name: &str, cell: &mut Cell) {
-        if let Cell::Value(value) = cell
-            && (self.hide || self.is_masked(table, column))
-        {
-            *value = hidden(type_name, value);
-        }
-    }
-
-    fn is_masked(&self, table: &str, column: &str) -> bool {
-        let bare = table.strip_prefix("public.").unwrap_or(table);
-        self.mask.iter().any(|mask| {
-            mask.rsplit_once('.').is_some_and(|(masked, name)| {
-                (masked == bare || masked == table) && (name == "*" || name == column)
-            })
-        })
-    }
-}
-
-/// What a value is shown as when it may not be seen: equal values look equal.
-fn hidden(type_name: &str, value: &str) -> String {
-    let digest = Sha256::digest(value.as_bytes());
-    format!("‹{type_name}, {} bytes, #{:02x}{:02x}›", value.len(), digest[0], digest[1])
 }
 
 struct Open(postgres::Session);
@@ -284,19 +343,14 @@ impl Session for Open {
     }
 
     async fn execute(&mut self, statement: &Statement) -> Result<Vec<String>, SqlFailure> {
-        let sent = sql::Statement {
-            text: statement.text.clone(),
-            span: 0..statement.text.len(),
-            line: statement.line,
-            copy_data: statement.copy_data.clone(),
-        };
-        match self.0.execute(&sent).await {
-            Ok(executed) => {
-                let notices = executed.notices.iter();
-                Ok(notices.map(|notice| format!("{}: {}", notice.severity, notice.message)).collect())
-            }
-            Err(error) => Err(SqlFailure { message: error.to_string() }),
-        }
+        let executed = self.send(statement).await?;
+        let notices = executed.notices.iter();
+        Ok(notices.map(|notice| format!("{}: {}", notice.severity, notice.message)).collect())
+    }
+
+    async fn ask(&mut self, statement: &Statement) -> Result<Vec<Option<String>>, SqlFailure> {
+        let executed = self.send(statement).await?;
+        Ok(executed.rows.into_iter().map(|row| row.into_iter().next().flatten()).collect())
     }
 
     async fn sever(self: Box<Self>) {
@@ -308,33 +362,38 @@ impl Session for Open {
     }
 }
 
+impl Open {
+    async fn send(&mut self, statement: &Statement) -> Result<postgres::Executed, SqlFailure> {
+        let sent = sql::Statement {
+            text: statement.text.clone(),
+            span: 0..statement.text.len(),
+            line: statement.line,
+            copy_data: statement.copy_data.clone(),
+        };
+        let sent = self.0.execute(&sent).await;
+        sent.map_err(|error| SqlFailure { message: error.to_string(), left_nothing: error.left_nothing() })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn shown(showing: &Showing, table: &str, column: &str) -> Cell {
-        let mut cell = Cell::Value("gift wrap".to_owned());
-        showing.cell(table, column, "text", &mut cell);
-        cell
-    }
+    use crate::diagnostic::Place;
 
     #[test]
-    fn s20_hidden_values_are_told_by_length_and_digest() {
-        let hide = Showing { hide: true, mask: Vec::new() };
-        let Cell::Value(text) = shown(&hide, "public.orders", "note") else {
-            panic!("a value stays a value")
+    fn s16_an_exception_that_nothing_narrows_covers_every_row() {
+        let of = |columns: &[&str], condition: Option<&str>| {
+            let covers = Covers::Table {
+                table: "public.beats".to_owned(),
+                columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+                condition: condition.map(str::to_owned),
+            };
+            let at = Place { file: "scenario.yaml".to_owned(), line: 1, column: 1 };
+            let exception = Exception { covers, because: "a heartbeat".to_owned(), at };
+            exceptions(&[exception]).remove(0).where_
         };
-        assert!(text.starts_with("‹text, 9 bytes, #") && !text.contains("gift"), "{text}");
-        assert_eq!(shown(&hide, "public.orders", "note"), Cell::Value(text));
-    }
-
-    #[test]
-    fn s20_a_mask_covers_a_column_or_a_table() {
-        let mask = Showing { hide: false, mask: vec!["orders.note".to_owned(), "customers.*".to_owned()] };
-        let plain = Cell::Value("gift wrap".to_owned());
-        assert_ne!(shown(&mask, "public.orders", "note"), plain);
-        assert_ne!(shown(&mask, "public.customers", "name"), plain);
-        assert_eq!(shown(&mask, "public.orders", "id"), plain);
-        assert_eq!(shown(&mask, "audit.orders", "note"), plain);
+        assert_eq!(of(&[], None).as_deref(), Some("true"));
+        assert_eq!(of(&["seen"], None), None);
+        assert_eq!(of(&[], Some("id > 3")).as_deref(), Some("id > 3"));
     }
 }

@@ -169,6 +169,9 @@ pub fn parse(source: &Arc<Source>, limits: Limits) -> Result<Node, Vec<Diagnosti
 
 type Fatal = Box<Diagnostic>;
 
+/// The keys of a mapping, each with the line on which it was first given; 0 for one that was merged.
+type Lines = BTreeMap<String, usize>;
+
 struct Builder<'s> {
     source: &'s Arc<Source>,
     parser: Parser<'s, serde_yaml::granit_parser::StrInput<'s>>,
@@ -261,31 +264,32 @@ impl<'s> Builder<'s> {
 
     fn mapping(&mut self, depth: usize) -> Result<Value, Fatal> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut lines = Lines::new();
         let mut merged = Vec::new();
         loop {
-            let (event, span) = self.next()?;
+            let (event, span_of_key) = self.next()?;
             if matches!(event, Event::MappingEnd) {
                 break;
             }
-            let key_spot = self.spot(&span);
-            let key = self.key(event, &span)?;
+            let key_spot = self.spot(&span_of_key);
+            let key = self.key(event, &span_of_key)?;
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth + 1)?;
             if key == "<<" {
                 merged.push(value);
-            } else if let Some(first) = entries.iter().find(|entry| entry.key == key) {
-                let (line, _) = self.source.position(first.key_spot.span.start);
+            } else if let Some(line) = lines.get(&key) {
                 self.mistakes.push(
                     key_spot
                         .mistake(format!("the key `{key}` is given twice"))
                         .label(format!("first on line {line}")),
                 );
             } else {
+                lines.insert(key.clone(), span_of_key.start.line());
                 entries.push(Entry { key, key_spot, value });
             }
         }
         for node in merged {
-            self.merge(&mut entries, node)?;
+            Self::merge(&mut entries, &mut lines, node)?;
         }
         Ok(Value::Mapping(entries))
     }
@@ -302,15 +306,20 @@ impl<'s> Builder<'s> {
     }
 
     /// Adds what a merge key brings; keys that stand in the mapping itself win.
-    fn merge(&mut self, entries: &mut Vec<Entry>, node: Node) -> Result<(), Fatal> {
+    fn merge(entries: &mut Vec<Entry>, lines: &mut Lines, node: Node) -> Result<(), Fatal> {
         match node.value {
             Value::Mapping(brought) => {
-                let new = brought.into_iter().filter(|entry| entries.iter().all(|old| old.key != entry.key));
-                let new: Vec<Entry> = new.collect();
-                entries.extend(new);
+                for entry in brought {
+                    if !lines.contains_key(&entry.key) {
+                        lines.insert(entry.key.clone(), 0);
+                        entries.push(entry);
+                    }
+                }
                 Ok(())
             }
-            Value::Sequence(nodes) => nodes.into_iter().try_for_each(|node| self.merge(entries, node)),
+            Value::Sequence(nodes) => {
+                nodes.into_iter().try_for_each(|node| Self::merge(entries, lines, node))
+            }
             Value::Scalar { .. } => {
                 Err(Box::new(node.spot.mistake("a merge key `<<` takes a mapping or a list of mappings")))
             }
@@ -417,6 +426,8 @@ mod tests {
     fn merge_keys_give_what_is_not_there_already() {
         let json = read("base: &b {x: 1, y: 2}\nuse: {<<: *b, y: 3}\n").unwrap().to_json();
         assert_eq!(json["use"], serde_json::json!({"x": 1, "y": 3}));
+        let several = "a: &a {x: 1}\nb: &b {x: 2, z: 2}\nuse: {<<: [*a, *b], y: 3}\n";
+        assert_eq!(read(several).unwrap().to_json()["use"], serde_json::json!({"x": 1, "y": 3, "z": 2}));
     }
 
     #[test]
@@ -424,6 +435,23 @@ mod tests {
         assert_eq!(
             errors("a: 1\na: 2\nb:\n  c: 1\n  c: 2\n"),
             ["t.yaml:2:1 the key `a` is given twice", "t.yaml:5:3 the key `c` is given twice"]
+        );
+    }
+
+    #[test]
+    fn a_key_given_twice_is_found_among_a_hundred_thousand() {
+        let mut text: String = (0..100_000).map(|number| format!("k{number}: 0\n")).collect();
+        text.push_str("k99999: 1\nk7: 1\n");
+        let limits = Limits { bytes: text.len(), nodes: 200_000, ..Limits::default() };
+        let mistakes = parse(&Source::new("t.yaml", text), limits).unwrap_err();
+        let found: Vec<String> =
+            mistakes.iter().map(|one| format!("{} {:?}", one.message, one.label)).collect();
+        assert_eq!(
+            found,
+            [
+                "the key `k99999` is given twice Some(\"first on line 100000\")",
+                "the key `k7` is given twice Some(\"first on line 8\")"
+            ]
         );
     }
 

@@ -1,9 +1,13 @@
-//! What Backout costs: ratios of figures taken in one run, alternating.
+//! What Backout costs: ratios of figures taken in one run, alternating. Names on the command line choose:
+//! `cargo bench --bench drill -- reaction`.
 //!
 //! - an interrupted run against the same work typed as a shell script (`interrupted.sh`);
+//! - from a line of a service to the service being killed, against a bare kill call (`reaction.rs`);
 //! - `backout check` on a scenario of 500 lines, and `backout --help`, in milliseconds.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop there")]
 #![expect(clippy::print_stdout, reason = "its figures are what it is for")]
+
+mod reaction;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -18,8 +22,14 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    commands();
-    interrupted();
+    let all: [(&str, fn()); 3] =
+        [("commands", commands), ("reaction", reaction::reaction), ("interrupted", interrupted)];
+    let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    for (name, measure) in all {
+        if named.is_empty() || named.iter().any(|wanted| wanted == name) {
+            measure();
+        }
+    }
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

@@ -3,15 +3,20 @@
 
 use std::process::Command;
 
+use backout::traffic::{Ledger, Standing};
+
 use crate::support::backout::{Reports, backout, drill, run_of, scenario, start};
-use crate::support::killing::{kill_at, length_of_a_drill};
+use crate::support::edited::Edited;
+use crate::support::killing::{announces, helped_after, kill_at, kill_when, length_of_a_drill};
 use crate::support::traces::{intended, present, records, wait_for};
 
 #[test]
 fn s21_nothing_is_left_after_a_kill_a_signal_or_keep() {
     killed_runs_are_undone();
+    a_runner_killed_over_copies_leaves_none();
     a_signal_removes_everything_and_reports_what_is_known();
     a_kept_stage_stays_until_clean();
+    a_killed_runner_leaves_what_its_clients_were_told();
 }
 
 fn killed_runs_are_undone() {
@@ -19,6 +24,22 @@ fn killed_runs_are_undone() {
     for part in 1..=4 {
         kill_at(length * part / 5);
     }
+}
+
+/// While the copies are made, while a stage is put back from them, and while another is made of them.
+fn a_runner_killed_over_copies_leaves_none() {
+    // Whatever the rollback writes there goes only with the container, so that copies are needed.
+    let step = "  steps:\n    - exec: { service: db, command: [touch, /etc/left] }\n";
+    let written = Edited::of("unheard-commit/right").edit("scenario.yaml", "  steps:\n", step);
+    let lanes = |lanes: &str| written.arguments(&["sweep", "--lanes", lanes]);
+    kill_when(&lanes("1"), "keeping", |records| helped_after(records, |record| announces(record, ".kept.")));
+    kill_when(&lanes("1"), "putting back", |records| {
+        helped_after(records, |record| record["event"]["copied"]["copied"] == true)
+    });
+    kill_when(&lanes("2"), "standing on copies", |records| {
+        let on = records.iter().position(|record| record["event"]["on_copies"].is_object());
+        on.is_some_and(|on| helped_after(&records[on..], |record| announces(record, ".db-1.")))
+    });
 }
 
 fn a_signal_removes_everything_and_reports_what_is_known() {
@@ -46,6 +67,22 @@ fn a_signal_removes_everything_and_reports_what_is_known() {
     let scenario = scenario(&card, "interrupted-migration/right");
     assert_eq!(run_of(scenario, "finished")["verdict"], "pass");
     assert_eq!(scenario["verdict"], "inconclusive");
+}
+
+fn a_killed_runner_leaves_what_its_clients_were_told() {
+    let reports = Reports::new();
+    let ledger = reports.path().join("ledger-1-1.jsonl");
+    let arguments = ["run", "--no-control", "--report-dir", reports.argument(), "scenarios/restore/right"];
+    let mut child = start(&arguments);
+    let ended = || std::fs::read_to_string(&ledger).is_ok_and(|text| text.matches("\"ended\"").count() > 10);
+    assert!(wait_for(&mut child, ended));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let standings = Ledger::recall(&ledger).unwrap();
+    assert!(standings.values().any(|standing| *standing == Standing::Present), "{standings:?}");
+    let output = backout(&["clean"]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert_eq!(present(&intended(&reports.path().join("journal.jsonl"))), [] as [&str; 0]);
 }
 
 fn a_kept_stage_stays_until_clean() {

@@ -15,9 +15,10 @@ fn fixtures() -> PathBuf {
 
 fn read(files: &[&str], environment: &[(&str, &str)]) -> Result<Project, Vec<Diagnostic>> {
     let spot = Spot { source: Source::new("scenario.yaml", "compose: compose.yaml"), span: 9..21 };
+    let platform = files.iter().any(|file| file.starts_with("platform/"));
     let request = Request {
         files: files.iter().map(|file| (PathBuf::from(file), spot.clone())).collect(),
-        profiles: vec!["observe".to_owned()],
+        profiles: platform.then(|| ("observe".to_owned(), spot.clone())).into_iter().collect(),
         environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         base: fixtures(),
     };
@@ -35,7 +36,7 @@ fn names<T>(map: &BTreeMap<String, T>) -> Vec<&str> {
 }
 
 #[test]
-fn a_production_file_and_its_drill_file_make_a_project() {
+fn s19_a_production_file_and_its_drill_file_make_a_project() {
     let shop = project(&["shop/compose.yaml", "shop/drill.yaml"]);
     assert_eq!(names(&shop.services), ["api", "cache", "db", "migrate", "proxy", "worker"]);
     assert_eq!(names(&shop.networks), ["back", "front"]);
@@ -70,7 +71,7 @@ fn a_production_file_and_its_drill_file_make_a_project() {
 }
 
 #[test]
-fn a_production_file_alone_says_what_a_drill_cannot_have() {
+fn s19_a_production_file_alone_says_what_a_drill_cannot_have() {
     let drawn = render(&read(&["shop/compose.yaml"], &[]).unwrap_err());
     let expected = "\
 error: `volumes.certificates.external` is refused: Backout acts only on what it created
@@ -166,7 +167,7 @@ fn s18_a_path_that_leaves_the_root_or_is_no_file_is_refused() {
 }
 
 #[test]
-fn the_page_of_keys_is_current() {
+fn s19_the_page_of_keys_acted_on_shown_and_refused_is_current() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/compose/KEYS.md");
     let page = documented_keys_as_markdown();
     if std::env::var_os("UPDATE_DOCS").is_some() {

@@ -206,3 +206,20 @@ fn walk(folder: &std::path::Path) -> Vec<PathBuf> {
     }
     files
 }
+
+#[test]
+fn s5_a_game_day_without_a_terminal_does_not_wait_and_is_inconclusive() {
+    let (output, reports) = drill(&["scenarios/game-day"]);
+    assert_eq!(output.code, 2, "{}\n{}", output.stdout, output.stderr);
+    let card = reports.scorecard();
+    let game = &card["scenarios"][0];
+    assert_eq!((&game["verdict"], &game["level"]), (&json!("inconclusive"), &json!(1)), "{game:#}");
+    let interrupted = run_of(game, "interrupted");
+    assert_eq!(interrupted["point"]["held"], true, "{interrupted:#}");
+    assert_eq!(interrupted["rollback"]["result"], "not_invoked");
+    let said = "the rollback was not invoked: a facilitator starts it, and standard input is no terminal";
+    let findings = interrupted["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|finding| finding["message"] == said), "{findings:#?}");
+    let told: Vec<&str> = output.stdout.split_whitespace().collect();
+    assert!(told.join(" ").contains(said), "{}", output.stdout);
+}

@@ -3,16 +3,32 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 mod cleaning;
+mod clients;
 mod commands;
 mod compose;
+mod copies;
+mod database_faults;
 mod drills;
+mod exactness;
+mod files_state;
+mod mariadb_state;
+mod postgres_any;
 mod postgres_data;
+mod postgres_faults;
+mod postgres_glance;
+mod postgres_large;
 mod postgres_leftovers;
 mod postgres_rows;
 mod postgres_schema;
 mod postgres_session;
 mod postgres_split;
+mod rabbitmq_state;
+mod redis_state;
 mod stage;
 mod steps;
+mod stores;
 mod support;
+mod sweeps;
 mod tidy;
+mod traffic;
+mod wire_drills;

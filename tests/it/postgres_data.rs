@@ -2,7 +2,7 @@
 
 use backout::state::compare::{SequenceChange, StoreDifferences, TableDifference, compare};
 use backout::state::model::StoreCapture;
-use backout::state::postgres::{CaptureOptions, PostgresTarget, StoreError, TableException, capture};
+use backout::state::postgres::{CaptureOptions, PostgresTarget, StoreError, TableException, Tables, capture};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -324,7 +324,7 @@ async fn with_exception(
         )
         .await;
     let exception = TableException {
-        table: "t".to_owned(),
+        of: Tables::Named("t".to_owned()),
         columns: columns.iter().map(|name| (*name).to_owned()).collect(),
         where_: where_.map(str::to_owned),
     };
@@ -348,6 +348,43 @@ async fn s16_exceptions_leave_columns_and_rows_out_and_the_raw_fact_stays() {
     assert_eq!((found.len(), found[0].excepted), (1, false));
     let (found, _) = with_exception(&["seen"], None, "ALTER TABLE t DROP seen").await;
     assert_eq!((found.len(), found[0].excepted), (1, true));
+}
+
+#[tokio::test]
+async fn s16_a_schema_is_left_out_with_all_its_tables_and_no_other() {
+    let database = Database::new().await;
+    database
+        .run(
+            "CREATE SCHEMA audit; CREATE TABLE audit.t (a int, seen int); CREATE TABLE audit.gone (a int);
+             CREATE TABLE t (a int, seen int); INSERT INTO audit.t VALUES (1, 1); INSERT INTO t VALUES (1, 1);
+             INSERT INTO audit.gone VALUES (1);",
+        )
+        .await;
+    let of = |columns: &[&str]| TableException {
+        of: Tables::In("audit".to_owned()),
+        columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+        where_: columns.is_empty().then(|| "true".to_owned()),
+    };
+    let options =
+        |columns: &[&str]| CaptureOptions { exceptions: vec![of(columns)], ..CaptureOptions::default() };
+    let before = capture(&database.target, &options(&[])).await.unwrap();
+    let column = capture(&database.target, &options(&["seen"])).await.unwrap();
+    database
+        .run(
+            "UPDATE audit.t SET seen = 2; DROP TABLE audit.gone; UPDATE t SET seen = 2;
+             CREATE TABLE audit.more AS SELECT 1 AS a;",
+        )
+        .await;
+    let excepted = |before: &StoreCapture, after: &StoreCapture| -> Vec<(String, bool)> {
+        compare(before, after).tables.into_iter().map(|one| (one.table, one.excepted)).collect()
+    };
+    let after = capture(&database.target, &options(&[])).await.unwrap();
+    let of = |found: [(&str, bool); 4]| found.map(|(table, excepted)| (table.to_owned(), excepted)).to_vec();
+    let expected = [("audit.gone", true), ("audit.more", true), ("audit.t", true), ("public.t", false)];
+    assert_eq!(excepted(&before, &after), of(expected));
+    let after = capture(&database.target, &options(&["seen"])).await.unwrap();
+    let expected = [("audit.gone", false), ("audit.more", false), ("audit.t", true), ("public.t", false)];
+    assert_eq!(excepted(&column, &after), of(expected));
 }
 
 #[tokio::test]

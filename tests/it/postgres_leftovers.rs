@@ -84,6 +84,7 @@ async fn s15_our_own_sessions_are_excluded_by_exact_name_and_number() {
     let numbered = client(&database, "numbered", &[]).await;
     let similar = client(&database, "runner 2", &[]).await;
     let own = OwnBackends {
+        databases: BTreeSet::new(),
         application_names: BTreeSet::from(["runner".to_owned()]),
         pids: BTreeSet::from([numbered.backend_pid()]),
     };

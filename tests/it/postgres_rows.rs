@@ -5,7 +5,7 @@ use std::path::Path;
 
 use backout::state::compare::compare;
 use backout::state::model::{Kept, StoreCapture};
-use backout::state::postgres::{CaptureOptions, KeepRows, TableException, capture};
+use backout::state::postgres::{CaptureOptions, KeepRows, TableException, Tables, capture};
 use backout::state::rows::{Cell, RowCounts, RowDifference, diff, file_name};
 
 use crate::support::postgres::Database;
@@ -17,8 +17,12 @@ struct Kits {
 
 fn keep(dir: &Path, max_bytes: u64, reference: Option<&StoreCapture>) -> CaptureOptions {
     let reference = reference.map(|reference| reference.tables.clone());
-    let keep_rows = Some(KeepRows { dir: dir.to_owned(), max_bytes, reference });
+    let keep_rows = Some(KeepRows { dir: dir.to_owned(), max_bytes, reference, copy: none() });
     CaptureOptions { keep_rows, ..CaptureOptions::default() }
+}
+
+fn none() -> Result<String, String> {
+    Err("none was made".to_owned())
 }
 
 async fn around(database: &Database, change: &str, exceptions: &[TableException]) -> Kits {
@@ -49,7 +53,7 @@ fn value(text: &str) -> Cell {
 }
 
 /// `key: column before -> after, …`, one line a row.
-fn lines(found: &[RowDifference]) -> Vec<String> {
+pub(crate) fn lines(found: &[RowDifference]) -> Vec<String> {
     let cell = |cell: &Cell| match cell {
         Cell::Absent => "-".to_owned(),
         Cell::Null => "NULL".to_owned(),
@@ -169,7 +173,7 @@ async fn s16_what_is_excepted_is_not_among_the_rows() {
     let database = Database::new().await;
     database.run(TABLE).await;
     let exception = TableException {
-        table: "t".to_owned(),
+        of: Tables::Named("t".to_owned()),
         columns: vec!["note".to_owned()],
         where_: Some("id > 10".to_owned()),
     };

@@ -1,4 +1,5 @@
-"""A small shop: POST /orders writes an order, GET /orders/ID reads it, GET /healthz asks the database.
+"""A small shop: POST /orders writes an order, GET /orders/ID reads it, GET /orders?customer=NAME lists those
+of a customer, PUT and DELETE /orders?customer=NAME change and remove them, GET /healthz asks the database.
 
 Version 1 shows an order's note. Version 2 does not know the column. Version 2-broken is a release that
 was built against a setting nobody has: it answers, and it is never healthy.
@@ -8,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psycopg2
@@ -27,13 +29,17 @@ def connect():
     )
 
 
-def query(text, values=()):
-    """One statement on a connection of its own; its first row."""
+def customer_of(path):
+    return urllib.parse.unquote_plus(path.partition("?customer=")[2])
+
+
+def query(text, values=(), every=False):
+    """One statement on a connection of its own; its first row, or every one."""
     connection = connect()
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute(text, values)
-            return cursor.fetchone()
+            return cursor.fetchall() if every else cursor.fetchone()
     finally:
         connection.close()
 
@@ -56,6 +62,8 @@ class Shop(BaseHTTPRequestHandler):
             elif self.path == "/version":
                 flag = os.environ.get("NEW_CHECKOUT", "off")
                 self.answer(200, {"version": VERSION, "new_checkout": flag})
+            elif self.path.startswith("/orders?customer="):
+                self.orders(customer_of(self.path))
             elif self.path.startswith("/orders/"):
                 self.order(self.path.removeprefix("/orders/"))
             else:
@@ -69,6 +77,25 @@ class Shop(BaseHTTPRequestHandler):
             return
         query("SELECT " + ", ".join(COLUMNS) + " FROM orders LIMIT 1")
         self.answer(200, {"ok": True})
+
+    def orders(self, customer):
+        text = "SELECT " + ", ".join(COLUMNS) + " FROM orders WHERE customer = %s"
+        rows = query(text, (customer,), every=True)
+        self.answer(200, [dict(zip(COLUMNS, map(str, row))) for row in rows])
+
+    def do_PUT(self):
+        order = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
+        self.alter("UPDATE orders SET amount = %s WHERE customer = %s RETURNING id", (order.get("amount"),))
+
+    def do_DELETE(self):
+        self.alter("DELETE FROM orders WHERE customer = %s RETURNING id", ())
+
+    def alter(self, text, values):
+        try:
+            row = query(text, (*values, customer_of(self.path)))
+            self.answer(200 if row else 404, {"id": row and row[0]})
+        except psycopg2.Error as error:
+            self.answer(503, {"error": str(error).strip()})
 
     def order(self, number):
         row = query("SELECT " + ", ".join(COLUMNS) + " FROM orders WHERE id = %s", (number,))

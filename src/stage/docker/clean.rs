@@ -49,45 +49,55 @@ pub struct Cleaned {
 
 /// Removes everything of dead runners from an engine; `here` is this runner, `now` is in seconds since
 /// 1970.
+///
+/// It looks again until there is nothing more: a call that a killed runner had made is carried out by the
+/// engine all the same, and what it makes appears a moment later. Nothing announces that. All runs are gone
+/// through each time, as one may use the volumes of another.
 pub async fn clean(engine: &Engine, here: &Owner, now: i64, options: CleanOptions) -> Cleaned {
+    let mut removed = BTreeSet::new();
     let mut cleaned = Cleaned::default();
+    for pass in 0..PASSES {
+        if pass > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+        let (gone, rest) = clean_once(engine, here, now, options).await;
+        let nothing_more = gone.is_empty() && rest.errors.is_empty();
+        removed.extend(gone);
+        cleaned = rest;
+        if nothing_more {
+            break;
+        }
+    }
+    Cleaned { removed: removed.into_iter().collect(), ..cleaned }
+}
+
+/// What is gone; and what stays and what went wrong.
+async fn clean_once(
+    engine: &Engine,
+    here: &Owner,
+    now: i64,
+    options: CleanOptions,
+) -> (Vec<Resource>, Cleaned) {
+    let (mut gone, mut rest) = (Vec::new(), Cleaned::default());
     let labels = match runs(engine).await {
         Ok(runs) => runs,
-        Err(error) => return Cleaned { errors: vec![error], ..cleaned },
+        Err(error) => return (gone, Cleaned { errors: vec![error], ..rest }),
     };
     for (run, labels) in labels {
         let label = format!("{RUN}={run}");
         match judge(&labels, here, now, options) {
             Judged::Remove => {
-                let (removed, errors) = remove_all(engine, &label).await;
-                cleaned.removed.extend(removed);
-                cleaned.errors.extend(errors);
+                let (removed, errors) = remove_labelled(engine, &label, BTreeSet::new()).await;
+                gone.extend(removed);
+                rest.errors.extend(errors);
             }
             Judged::Leave(why) => match all_labelled(engine, &label).await {
-                Ok(resources) => cleaned.left.push(Left { run, resources, why }),
-                Err(error) => cleaned.errors.push(error),
+                Ok(resources) => rest.left.push(Left { run, resources, why }),
+                Err(error) => rest.errors.push(error),
             },
         }
     }
-    cleaned
-}
-
-/// Removes until there is nothing more: a call that a killed runner had made is carried out by the
-/// engine all the same, and what it makes appears a moment later. Nothing announces that.
-async fn remove_all(engine: &Engine, label: &str) -> (Vec<Resource>, Vec<StageError>) {
-    let mut removed = BTreeSet::new();
-    let mut errors = Vec::new();
-    for _ in 0..PASSES {
-        let (now, failed) = remove_labelled(engine, label, BTreeSet::new()).await;
-        errors = failed;
-        let nothing_more = now.is_empty() && errors.is_empty();
-        removed.extend(now);
-        if nothing_more {
-            break;
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    (removed.into_iter().collect(), errors)
+    (gone, rest)
 }
 
 type Labels = BTreeMap<String, String>;

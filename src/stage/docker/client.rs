@@ -9,9 +9,9 @@ use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::{
-    ContainerCreateBody, ContainerInspectResponse, ContainerSummary, EndpointSettings, EventMessage,
-    ExecConfig, ExecInspectResponse, ImageInspect, Network, NetworkConnectRequest, NetworkCreateRequest,
-    NetworkDisconnectRequest, Volume,
+    ContainerCreateBody, ContainerInspectResponse, ContainerSummary, ContainerUpdateBody, EndpointSettings,
+    EventMessage, ExecConfig, ExecInspectResponse, ImageInspect, Network, NetworkConnectRequest,
+    NetworkCreateRequest, NetworkDisconnectRequest, Volume,
 };
 use bollard::query_parameters as query;
 use futures_util::stream::BoxStream;
@@ -119,11 +119,22 @@ impl Engine {
         call("unpause", format!("container {name}"), self.docker.unpause_container(name)).await
     }
 
+    pub(super) async fn update_container(&self, name: &str, body: ContainerUpdateBody) -> Called<()> {
+        call("limit", format!("container {name}"), self.docker.update_container(name, body)).await
+    }
+
     /// Kills and removes, with the volumes that have no name; what is gone is removed.
     pub(super) async fn remove_container(&self, name: &str) -> Called<()> {
         let options = query::RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         let removed = self.docker.remove_container(name, Some(options));
         gone(call("remove", format!("container {name}"), removed).await)
+    }
+
+    /// The paths in a container that are not as in its image; volumes are left out.
+    pub(super) async fn changed_paths(&self, name: &str) -> Called<Vec<String>> {
+        let changes = self.docker.container_changes(name);
+        let changes = call("list the changes of", format!("container {name}"), changes).await?;
+        Ok(changes.unwrap_or_default().into_iter().map(|change| change.path).collect())
     }
 
     pub(super) async fn inspect_container(&self, name: &str) -> Called<ContainerInspectResponse> {
@@ -156,6 +167,19 @@ impl Engine {
             query::AttachContainerOptionsBuilder::default().stream(true).stdout(true).stderr(true).build();
         let attached = self.docker.attach_container(name, Some(options));
         Ok(call("attach to", format!("container {name}"), attached).await?.output)
+    }
+
+    /// Attaches to standard input and all output.
+    pub(super) async fn attach_container_with_input(&self, name: &str) -> Called<(Output, Input)> {
+        let options = query::AttachContainerOptionsBuilder::default()
+            .stream(true)
+            .stdin(true)
+            .stdout(true)
+            .stderr(true)
+            .build();
+        let attached = self.docker.attach_container(name, Some(options));
+        let attached = call("attach to", format!("container {name}"), attached).await?;
+        Ok((attached.output, attached.input))
     }
 
     pub(super) fn logs(&self, name: &str, options: query::LogsOptions) -> Output {

@@ -12,10 +12,14 @@ use sha2::{Digest, Sha256};
 use super::client::{Engine, cause};
 
 /// How long an engine may take to answer at all.
-const PATIENCE: Duration = Duration::from_millis(700);
+const SIGN_OF_LIFE: Duration = Duration::from_millis(700);
 
-/// Seconds that one call may take; a call that waits for something has a deadline of its own.
-const CALL_SECONDS: u64 = 3600;
+/// How long one that lives may take to say what it is, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Seconds that one call may take; a call that waits for something has a deadline of its own, and output
+/// may take any time. An engine that hangs for longer does so for good.
+const CALL_SECONDS: u64 = 600;
 
 const USUAL: &str = "unix:///var/run/docker.sock";
 
@@ -65,7 +69,7 @@ pub struct NoEngine {
     pub cause: String,
 }
 
-/// Connects to the engine and makes sure that it answers, in under a second.
+/// Connects to the engine and makes sure that it answers; where nobody does, that is known in under a second.
 ///
 /// # Errors
 /// When none answers, or the answer is from an engine that is too old.
@@ -73,9 +77,14 @@ pub async fn connect(surroundings: &Surroundings) -> Result<Engine, NoEngine> {
     let (host, from) = address(surroundings)?;
     let fail = |cause: String| NoEngine { host: host.clone(), from: from.clone(), cause };
     let docker = client(&host, surroundings.tls.is_some()).map_err(&fail)?;
+    if tokio::time::timeout(SIGN_OF_LIFE, docker.ping()).await.is_err() {
+        return Err(fail(format!("it did not answer within {SIGN_OF_LIFE:?}")));
+    }
     let asked = async { tokio::join!(docker.version(), docker.info()) };
     let Ok((version, info)) = tokio::time::timeout(PATIENCE, asked).await else {
-        return Err(fail(format!("it did not answer within {PATIENCE:?}")));
+        let cause =
+            format!("it answers, and did not say what it is within {PATIENCE:?}; it hangs or is very busy");
+        return Err(fail(cause));
     };
     let version = version.map_err(|error| fail(cause(&error)))?;
     let api = version.api_version.unwrap_or_default();

@@ -87,12 +87,13 @@ impl DockerStage {
         &self,
         service: &str,
         command: &[String],
+        environment: &BTreeMap<String, String>,
     ) -> Result<ExecProcess, StageError> {
         let none = || StageError::new("exec in", format!("service {service}"), "it has no container");
         let container = self.containers(service).into_iter().next().ok_or_else(none)?;
         let number = next(&mut self.state().commands);
         let mark = format!("BACKOUT_COMMAND={}.{number}", self.0.options.run);
-        ExecProcess::start(self.engine().clone(), container, command, mark).await
+        ExecProcess::start(self.engine().clone(), container, command, environment, mark).await
     }
 
     /// Fills a volume of the project from a tar file.
@@ -104,13 +105,18 @@ impl DockerStage {
         self.upload_into(&volume, files::from_disk(tar)).await
     }
 
+    /// The name of another container that only lends volumes.
+    pub(super) fn new_helper(&self) -> String {
+        self.names().helper(next(&mut self.state().helpers))
+    }
+
     /// Unpacks a tar in a volume, by a container that never runs.
     pub(super) async fn upload_into(
         &self,
         volume: &Volume,
         tar: impl Stream<Item = std::io::Result<Vec<u8>>> + Send + 'static,
     ) -> Result<(), StageError> {
-        let name = self.names().helper(next(&mut self.state().helpers));
+        let name = self.new_helper();
         let image = self.0.options.images.values().next().cloned();
         let image =
             image.ok_or_else(|| StageError::new("fill", &*volume.name, "the project has no image"))?;
@@ -173,7 +179,16 @@ impl DockerStage {
         });
         let (networks, network_mode) = self.attachment(name, service)?;
         let anonymous = anonymous.collect();
-        Ok(Place { networks, network_mode, volumes: volumes.collect(), anonymous, files, ..Place::default() })
+        let detours = self.detours(name);
+        Ok(Place {
+            detours,
+            networks,
+            network_mode,
+            volumes: volumes.collect(),
+            anonymous,
+            files,
+            ..Place::default()
+        })
     }
 
     /// The networks of a service, or what stands in their place.

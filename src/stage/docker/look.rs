@@ -40,6 +40,7 @@ pub(super) fn instance(names: &Names, inspected: &ContainerInspectResponse) -> I
         started: state.and_then(|state| state.started_at.clone()).unwrap_or_default(),
         restarts: inspected.restart_count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0),
         networks: networks(names, inspected),
+        limits: super::limit::of(inspected.host_config.as_ref()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The stage on a Docker engine: the only importer of `bollard`.
 
+mod beside;
 mod cache;
 mod capacity;
 mod clean;
@@ -10,7 +11,10 @@ mod deploy;
 mod down;
 mod files;
 mod follow;
+mod gateway;
 mod image;
+mod keep;
+mod limit;
 mod lines;
 mod look;
 mod names;
@@ -22,15 +26,17 @@ mod private;
 mod process;
 mod reach;
 mod relay;
+mod reset;
 mod signal;
 mod spec;
 mod state;
 mod subnet;
 mod up;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -47,10 +53,11 @@ pub use private::PrivateEngine;
 pub use subnet::Subnet;
 
 use super::{
-    Deploy, Health, Instance, Killed, Ledger, Lines, OneShot, Process, Resource, ResourceKind, ServiceState,
-    Stage, StageError,
+    Copies, Deploy, Gateway, Health, Instance, Killed, Ledger, Lines, OneShot, Process, Resource,
+    ResourceKind, ServiceState, Stage, StageError,
 };
 use crate::compose::Project;
+use crate::plan::model::Limits;
 use files::Uploads;
 use names::Names;
 use news::News;
@@ -71,6 +78,10 @@ pub struct Options {
     pub subnets: Subnet,
     /// The runner's environment, for secrets that come from it.
     pub environment: BTreeMap<String, String>,
+    /// The gateways, by the service that they stand before.
+    pub gateways: BTreeMap<String, crate::plan::model::Gateway>,
+    /// The program that a gateway is made from: this one.
+    pub program: PathBuf,
     /// Whether everything outlives the runner until `clean`.
     pub keep: bool,
 }
@@ -91,12 +102,14 @@ struct Shared {
     files: OnceLock<String>,
     news: OnceLock<News>,
     state: Mutex<State>,
+    /// The image that holds this program, once it is needed.
+    program: tokio::sync::OnceCell<String>,
     /// Held by whoever is making something; taking the stage down waits for them.
     making: tokio::sync::RwLock<()>,
 }
 
 /// What was made so far.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     services: BTreeMap<String, Served>,
     /// Everything that was intended, whether or not it came to be.
@@ -105,6 +118,9 @@ struct State {
     image_volumes: BTreeMap<String, Vec<String>>,
     /// Open relays by service and port.
     relays: BTreeMap<(String, u16), relay::Relay>,
+    /// The addresses of the networks, by their names on the engine.
+    subnets: BTreeMap<String, Subnet>,
+    gateways: BTreeMap<String, Arc<gateway::DockerGateway>>,
     one_shots: u32,
     helpers: u32,
     commands: u32,
@@ -136,6 +152,7 @@ impl DockerStage {
             files: OnceLock::new(),
             news: OnceLock::new(),
             state: Mutex::default(),
+            program: tokio::sync::OnceCell::new(),
             making: tokio::sync::RwLock::default(),
         }))
     }
@@ -202,7 +219,36 @@ fn resource(kind: ResourceKind, name: impl Into<String>) -> Resource {
 #[async_trait]
 impl Stage for DockerStage {
     async fn up(&self, within: Duration) -> Result<(), StageError> {
-        self.bring_up(within).await
+        self.bring_up(None, within).await
+    }
+
+    async fn retire(&self, kept: &BTreeSet<String>) -> Result<(), StageError> {
+        self.remove_services(kept).await
+    }
+
+    async fn reinstate(&self, within: Duration) -> Result<(), StageError> {
+        self.make_missing(within).await
+    }
+
+    async fn written(&self, service: &str) -> Result<Option<String>, StageError> {
+        self.known("look into", service)?;
+        self.written_by(service).await
+    }
+
+    async fn keep(&self, within: Duration) -> Result<Copies, StageError> {
+        self.keep_volumes(within).await
+    }
+
+    async fn restore(&self, copies: &Copies, within: Duration) -> Result<(), StageError> {
+        self.restore_volumes(copies, within).await
+    }
+
+    async fn up_on(&self, copies: &Copies, within: Duration) -> Result<(), StageError> {
+        self.bring_up(Some(copies), within).await
+    }
+
+    async fn discard(&self, copies: &Copies) -> Vec<StageError> {
+        self.remove_copies(copies).await
     }
 
     async fn down(&self) -> Vec<StageError> {
@@ -213,8 +259,13 @@ impl Stage for DockerStage {
         Ok(Box::new(self.start_one_shot(request).await?))
     }
 
-    async fn exec(&self, service: &str, command: &[String]) -> Result<Box<dyn Process>, StageError> {
-        Ok(Box::new(self.start_command(service, command).await?))
+    async fn exec_with(
+        &self,
+        service: &str,
+        command: &[String],
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Box<dyn Process>, StageError> {
+        Ok(Box::new(self.start_command(service, command, environment).await?))
     }
 
     async fn deploy(&self, change: &Deploy) -> Result<(), StageError> {
@@ -298,8 +349,24 @@ impl Stage for DockerStage {
         self.join(service, network).await
     }
 
+    async fn limit(&self, service: &str, limits: &Limits) -> Result<(), StageError> {
+        self.set_limits(service, limits).await
+    }
+
+    async fn unlimit(&self, service: &str, limits: &Limits) -> Result<(), StageError> {
+        self.lift_limits(service, limits).await
+    }
+
     async fn fill_volume(&self, volume: &str, tar: &Path) -> Result<(), StageError> {
         self.fill(volume, tar).await
+    }
+
+    async fn beside(&self, service: &str, arguments: &[String]) -> Result<Lines, StageError> {
+        self.run_beside(service, arguments).await
+    }
+
+    fn gateway(&self, service: &str) -> Option<Arc<dyn Gateway>> {
+        self.state().gateways.get(service).map(|gateway| gateway.clone() as Arc<dyn Gateway>)
     }
 
     async fn strays(&self) -> Result<Vec<Resource>, StageError> {

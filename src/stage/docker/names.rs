@@ -16,7 +16,7 @@ pub(super) const CREATED: &str = "backout.created";
 pub(super) const KEEP: &str = "backout.keep";
 /// The Compose name of a service, network or volume.
 pub(super) const NAME: &str = "backout.name";
-/// What a container is: `service`, `run` or `helper`.
+/// What a container is: `service`, `run`, `gateway` or `helper`.
 pub(super) const ROLE: &str = "backout.role";
 
 /// Names and labels of one run.
@@ -59,6 +59,11 @@ impl Names {
         format!("backout-{}.helper-{number}", self.run)
     }
 
+    /// The gateway in front of a service.
+    pub(super) fn gateway(&self, service: &str) -> String {
+        format!("backout-{}.gateway.{service}", self.run)
+    }
+
     pub(super) fn network(&self, name: &str) -> String {
         format!("backout-{}-{name}", self.run)
     }
@@ -88,6 +93,50 @@ impl Names {
         let digest: String =
             Sha256::digest(target).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         format!("backout-{}.{holder}.{digest}", self.run)
+    }
+
+    /// What names a volume on any stage of the same project.
+    pub(super) fn common<'a>(&self, volume: &'a str) -> &'a str {
+        volume.strip_prefix("backout-").and_then(|rest| rest.strip_prefix(&self.run)).unwrap_or(volume)
+    }
+
+    /// The volume of this run that has this common name.
+    pub(super) fn own(&self, common: &str) -> String {
+        format!("backout-{}{common}", self.run)
+    }
+
+    /// The labels of a copy. It belongs to no stage, so that it outlives the one that it was made of; by its
+    /// owner it is still found when that has died.
+    pub(super) fn copy_labels(&self) -> BTreeMap<String, String> {
+        self.labels(&BTreeMap::new(), &[(RUN, &format!("{}.kept", self.run))])
+    }
+
+    /// The copy of one of this run's volumes.
+    pub(super) fn kept(&self, volume: &str) -> String {
+        format!("backout-{}.kept.{}", self.run, self.common(volume))
+    }
+
+    /// Whether a volume is such a copy.
+    pub(super) fn is_kept(&self, volume: &str) -> bool {
+        volume.starts_with(&format!("backout-{}.kept.", self.run))
+    }
+
+    /// Whether a container is a one-shot container.
+    pub(super) fn is_one_shot(&self, container: &str) -> bool {
+        container.starts_with(&format!("backout-{}.run.", self.run))
+    }
+
+    /// Whether a volume is one without a Compose name.
+    pub(super) fn is_unnamed(&self, volume: &str) -> bool {
+        volume
+            .strip_prefix("backout-")
+            .and_then(|rest| rest.strip_prefix(&self.run))
+            .is_some_and(|rest| rest.starts_with('.') && volume != self.files() && !self.is_kept(volume))
+    }
+
+    /// Whether it is one without a Compose name that containers of a service hold.
+    pub(super) fn holds_unnamed(&self, service: &str, volume: &str) -> bool {
+        volume.strip_prefix(&format!("backout-{}.{service}-", self.run)).is_some()
     }
 
     /// The labels of something, the user's own among them; ours win.
@@ -135,5 +184,10 @@ mod tests {
         assert_ne!(names.volume("files"), names.files());
         assert_ne!(names.container("helper", 1), names.helper(1));
         assert_ne!(names.container("run.api", 1), names.one_shot("api", 1));
+        assert_eq!(names.copy_labels()[RUN], "7f3a.kept");
+        let (data, copy) = (names.anonymous("db-1", "/data"), names.kept(&names.anonymous("db-1", "/data")));
+        assert!(names.is_kept(&copy) && !names.is_unnamed(&copy) && !names.is_kept(&data), "{copy}");
+        assert_ne!(names.kept(&names.volume("files")), names.kept(&names.files()));
+        assert_eq!(names.own(names.common(&data)), data);
     }
 }

@@ -19,15 +19,16 @@ pub(super) struct Wanted {
     pub(super) inward: bool,
 }
 
-/// Makes networks, one after the other: the engine gives each its own addresses.
+/// Makes networks, one after the other: the engine gives each its own addresses. Says which.
 pub(super) async fn create(
     engine: &Engine,
     range: Subnet,
     seed: u64,
     wanted: Vec<Wanted>,
-) -> Result<(), StageError> {
+) -> Result<BTreeMap<String, Subnet>, StageError> {
+    let mut made = BTreeMap::new();
     if wanted.is_empty() {
-        return Ok(());
+        return Ok(made);
     }
     let mut free = free(engine, range, seed).await?.into_iter();
     let count = wanted.len();
@@ -35,14 +36,17 @@ pub(super) async fn create(
         loop {
             let Some(subnet) = free.next() else { return Err(none_left(&network.name, range, count)) };
             match engine.create_network(request(&network, subnet)).await {
-                Ok(()) => break,
+                Ok(()) => {
+                    made.insert(network.name.clone(), subnet);
+                    break;
+                }
                 // Another runner was faster, or the host knows something that its routes do not show.
                 Err(problem) if is_taken(&problem.error.cause) => {}
                 Err(problem) => return Err(problem.into()),
             }
         }
     }
-    Ok(())
+    Ok(made)
 }
 
 /// The pieces of the range that are free now.

@@ -1,8 +1,10 @@
 //! Processes that were started: one-shot containers and commands inside services.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bollard::models::ExecConfig;
-use std::time::Duration;
 use tokio::sync::watch;
 
 use super::client::{Engine, Problem};
@@ -119,19 +121,21 @@ pub(super) struct ExecProcess {
 }
 
 impl ExecProcess {
-    /// Starts a command. It and all it starts carry `mark`, a variable of their environment, by which
-    /// they are found when they are to be killed.
+    /// Starts a command. It and all it starts carry `mark`, a variable of their environment beside the
+    /// given ones, by which they are found when they are to be killed.
     pub(super) async fn start(
         engine: Engine,
         container: String,
         command: &[String],
+        environment: &BTreeMap<String, String>,
         mark: String,
     ) -> Result<Self, StageError> {
+        let variables = environment.iter().map(|(name, value)| format!("{name}={value}"));
         let config = ExecConfig {
             attach_stdout: Some(true),
             attach_stderr: Some(true),
             cmd: Some(command.to_vec()),
-            env: Some(vec![mark.clone()]),
+            env: Some(variables.chain([mark.clone()]).collect()),
             ..ExecConfig::default()
         };
         let id = engine.create_exec(&container, config).await?;

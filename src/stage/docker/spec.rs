@@ -65,6 +65,8 @@ pub(super) struct Place {
     pub(super) anonymous: BTreeMap<String, Volume>,
     /// Uploaded files: path in the container to path on the engine, and whether they may be written.
     pub(super) files: Vec<(String, String, bool)>,
+    /// Hosts that it finds elsewhere than the engine says, as `name:address`.
+    pub(super) detours: Vec<String>,
     /// Ports to publish on loopback.
     pub(super) ports: BTreeSet<Port>,
     /// Whether it is a one-shot container: it has neither restart policy nor health check.
@@ -126,7 +128,7 @@ fn host(service: &Service, place: &Place) -> HostConfig {
         cap_add: some(&service.cap_add),
         cap_drop: some(&service.cap_drop),
         security_opt: some(&service.security_opt),
-        extra_hosts: some(&service.extra_hosts),
+        extra_hosts: some(&[&*service.extra_hosts, &*place.detours].concat()),
         readonly_rootfs: Some(service.read_only),
         shm_size: service.shm_size.map(whole),
         sysctls: Some(service.sysctls.clone().into_iter().collect()),

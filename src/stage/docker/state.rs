@@ -184,17 +184,21 @@ impl DockerStage {
     pub(super) async fn find_strays(&self) -> Result<Vec<Resource>, StageError> {
         let label = self.names().label();
         let mut found: BTreeSet<Resource> = BTreeSet::new();
-        for container in self.engine().containers_labelled(&label).await? {
+        let (containers, networks, volumes) = tokio::join!(
+            self.engine().containers_labelled(&label),
+            self.engine().networks_labelled(&label),
+            self.engine().volumes_labelled(&label)
+        );
+        for container in containers? {
             let name = container.names.into_iter().flatten().next().unwrap_or_default();
             found.insert(resource(ResourceKind::Container, name.trim_start_matches('/')));
         }
-        for network in self.engine().networks_labelled(&label).await? {
-            let name = network.name.unwrap_or_default();
-            let members = self.engine().network_members(&name).await?;
-            found.extend(members.into_iter().map(|member| resource(ResourceKind::Container, member)));
-            found.insert(resource(ResourceKind::Network, name));
+        let networks: Vec<String> = networks?.into_iter().filter_map(|network| network.name).collect();
+        for members in join_all(networks.iter().map(|name| self.engine().network_members(name))).await {
+            found.extend(members?.into_iter().map(|member| resource(ResourceKind::Container, member)));
         }
-        for volume in self.engine().volumes_labelled(&label).await? {
+        found.extend(networks.into_iter().map(|name| resource(ResourceKind::Network, name)));
+        for volume in volumes? {
             found.insert(resource(ResourceKind::Volume, volume.name));
         }
         let state = self.state();

@@ -28,6 +28,12 @@ impl Subnet {
         self.base & wider == other.base & wider
     }
 
+    /// An address near its end, counted from the last one that a host may have.
+    pub(super) fn address_from_end(self, number: u32) -> Ipv4Addr {
+        let last = self.base | !mask(self.prefix);
+        Ipv4Addr::from(last - 1 - number)
+    }
+
     /// Its pieces: 256 addresses each, fewer where the range itself is small.
     pub fn pieces(self) -> impl Iterator<Item = Self> + Clone {
         let prefix = if self.prefix <= 20 { 24 } else { (self.prefix + 4).min(28) };

@@ -14,15 +14,16 @@ use super::network::{self, Wanted};
 use super::order::{Order, active};
 use super::spec::Volume;
 use super::state::worst;
-use super::{DockerStage, Served, names, resource};
+use super::{DockerStage, Served, Subnet, names, resource};
 use crate::compose::model::{Condition, Restart};
-use crate::stage::{Health, Resource, ResourceKind, StageError};
+use crate::stage::{Copies, Health, Resource, ResourceKind, StageError};
 
 /// Something about a service has come true.
 type Reached<'a> = BoxFuture<'a, Result<(String, Condition), StageError>>;
 
 impl DockerStage {
-    pub(super) async fn bring_up(&self, within: Duration) -> Result<(), StageError> {
+    /// Brings everything up, on copies of another stage's volumes if there are any.
+    pub(super) async fn bring_up(&self, copies: Option<&Copies>, within: Duration) -> Result<(), StageError> {
         let deadline = Instant::now() + within;
         // The bell is hung before anything can ring it.
         drop(self.news());
@@ -30,9 +31,13 @@ impl DockerStage {
         let (networks, made) = self.wanted_networks();
         self.intend(made)?;
         let (networks, files) = tokio::join!(self.make_networks(networks), self.upload_files());
-        networks?;
+        let subnets = networks?;
+        self.state().subnets = subnets;
         files?;
-        self.make_containers().await?;
+        if let Some(copies) = copies {
+            self.take_over(copies).await?;
+        }
+        tokio::try_join!(self.make_containers(), self.open_gateways())?;
         self.start_all(order, deadline).await
     }
 
@@ -60,7 +65,7 @@ impl DockerStage {
         (wanted, made)
     }
 
-    async fn make_networks(&self, wanted: Vec<Wanted>) -> Result<(), StageError> {
+    async fn make_networks(&self, wanted: Vec<Wanted>) -> Result<BTreeMap<String, Subnet>, StageError> {
         // Any number will do that differs between runners.
         let seed = self.0.options.run.bytes().fold(0u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
         self.finish(|stage| async move {
@@ -97,7 +102,7 @@ impl DockerStage {
         Ok(())
     }
 
-    async fn make_containers_of(&self, services: Vec<&str>) -> Result<(), StageError> {
+    pub(super) async fn make_containers_of(&self, services: Vec<&str>) -> Result<(), StageError> {
         let drafts = try_join_all(services.into_iter().map(|service| self.drafts(service))).await?;
         let made = drafts.iter().flat_map(|(_, _, drafts)| drafts).flat_map(Draft::makes);
         self.intend(made.collect())?;
@@ -120,7 +125,7 @@ impl DockerStage {
         Ok((service.to_owned(), runs.clone(), drafts))
     }
 
-    async fn start_all(&self, mut order: Order, deadline: Instant) -> Result<(), StageError> {
+    pub(super) async fn start_all(&self, mut order: Order, deadline: Instant) -> Result<(), StageError> {
         let mut work: FuturesUnordered<Reached<'_>> = FuturesUnordered::new();
         loop {
             for service in order.ready() {
@@ -161,7 +166,7 @@ impl DockerStage {
         Ok(())
     }
 
-    async fn start_one(&self, service: String) -> Result<(String, Condition), StageError> {
+    pub(super) async fn start_one(&self, service: String) -> Result<(String, Condition), StageError> {
         let containers = self.containers(&service);
         let started = join_all(containers.iter().map(|name| self.engine().start_container(name))).await;
         for result in started {
@@ -174,7 +179,7 @@ impl DockerStage {
     }
 
     /// Waits until a service has come as far as others want it, or is as well as it can be.
-    async fn wait_for(
+    pub(super) async fn wait_for(
         &self,
         service: String,
         goal: Condition,

@@ -16,10 +16,11 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use super::{
-    Deploy, Health, Instance, Killed, Line, Lines, OneShot, Process, Resource, ServiceState, Stage,
+    Copies, Deploy, Health, Instance, Killed, Line, Lines, OneShot, Process, Resource, ServiceState, Stage,
     StageError,
 };
 use crate::compose::Project;
+use crate::plan::model::Limits;
 use script::FakeProcess;
 use world::World;
 
@@ -76,6 +77,16 @@ impl FakeStage {
         self.world().killed = killed;
     }
 
+    /// What a service does on a stage that was brought up on copies.
+    pub fn set_health_on_copies(&self, service: &str, health: Health) {
+        self.world().on_copies.insert(service.to_owned(), health);
+    }
+
+    /// Lets a service have written a file in its container.
+    pub fn set_written(&self, service: &str, path: &str) {
+        self.world().written.insert(service.to_owned(), path.to_owned());
+    }
+
     /// Adds something that the project does not explain.
     pub fn add_stray(&self, resource: Resource) {
         self.world().strays.push(resource);
@@ -116,6 +127,45 @@ impl Stage for FakeStage {
         Ok(())
     }
 
+    async fn retire(&self, kept: &std::collections::BTreeSet<String>) -> Result<(), StageError> {
+        if let Some(mut world) = self.begin("retire", "")? {
+            world.retire(kept);
+        }
+        Ok(())
+    }
+
+    async fn reinstate(&self, within: Duration) -> Result<(), StageError> {
+        self.up(within).await
+    }
+
+    async fn written(&self, service: &str) -> Result<Option<String>, StageError> {
+        Ok(self.world().written.get(service).cloned())
+    }
+
+    async fn keep(&self, _within: Duration) -> Result<Copies, StageError> {
+        self.begin("keep", "").map(|_| Copies::default())
+    }
+
+    async fn up_on(&self, _copies: &Copies, _within: Duration) -> Result<(), StageError> {
+        if let Some(mut world) = self.begin("up on copies", "")? {
+            world.up();
+            let differing = world.on_copies.clone();
+            differing.iter().for_each(|(service, health)| world.set_health(service, *health));
+        }
+        Ok(())
+    }
+
+    async fn restore(&self, _copies: &Copies, within: Duration) -> Result<(), StageError> {
+        if let Some(mut world) = self.begin("restore", "")? {
+            world.retire(&std::collections::BTreeSet::new());
+        }
+        self.up(within).await
+    }
+
+    async fn discard(&self, _copies: &Copies) -> Vec<StageError> {
+        self.begin("discard", "").err().into_iter().collect()
+    }
+
     async fn down(&self) -> Vec<StageError> {
         match self.begin("down", "") {
             Ok(Some(mut world)) => {
@@ -138,7 +188,12 @@ impl Stage for FakeStage {
         Ok(Box::new(FakeProcess::start(&script, host, numb)))
     }
 
-    async fn exec(&self, service: &str, command: &[String]) -> Result<Box<dyn Process>, StageError> {
+    async fn exec_with(
+        &self,
+        service: &str,
+        command: &[String],
+        _environment: &BTreeMap<String, String>,
+    ) -> Result<Box<dyn Process>, StageError> {
         let world = self.begin("exec", service)?;
         let world = world.unwrap_or_else(|| self.world());
         let host = world.running("exec in", service)?;
@@ -249,6 +304,21 @@ impl Stage for FakeStage {
         Ok(())
     }
 
+    async fn limit(&self, service: &str, limits: &Limits) -> Result<(), StageError> {
+        if let Some(mut world) = self.begin("limit", service)? {
+            world.running("limit", service)?;
+            world.limit(service, limits);
+        }
+        Ok(())
+    }
+
+    async fn unlimit(&self, service: &str, limits: &Limits) -> Result<(), StageError> {
+        if let Some(mut world) = self.begin("unlimit", service)? {
+            world.unlimit(service, limits);
+        }
+        Ok(())
+    }
+
     async fn fill_volume(&self, volume: &str, _tar: &Path) -> Result<(), StageError> {
         match self.begin("fill", volume)? {
             Some(world) if !world.project.volumes.contains_key(volume) => {
@@ -256,6 +326,16 @@ impl Stage for FakeStage {
             }
             _ => Ok(()),
         }
+    }
+
+    async fn beside(&self, service: &str, _: &[String]) -> Result<Lines, StageError> {
+        self.begin("look beside", service)?;
+        let cause = "nothing is mounted in memory";
+        Err(StageError::new("look beside", format!("service {service}"), cause))
+    }
+
+    fn gateway(&self, _: &str) -> Option<std::sync::Arc<dyn crate::stage::Gateway>> {
+        None
     }
 
     async fn strays(&self) -> Result<Vec<Resource>, StageError> {

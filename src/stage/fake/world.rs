@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::script::Script;
 use crate::compose::Project;
 use crate::compose::model::{MountSource, Restart, Service};
+use crate::plan::model::Limits;
 use crate::stage::{Deploy, Health, Instance, Killed, Line, Resource, ServiceState, StageError};
 
 pub(super) struct World {
@@ -21,6 +22,8 @@ pub(super) struct World {
     pub(super) followers: BTreeMap<String, Vec<mpsc::Sender<Line>>>,
     pub(super) logs: BTreeMap<String, Vec<String>>,
     pub(super) strays: Vec<Resource>,
+    pub(super) written: BTreeMap<String, String>,
+    pub(super) on_copies: BTreeMap<String, Health>,
     pub(super) killed: Killed,
     pub(super) calls: Vec<String>,
     clock: u64,
@@ -40,6 +43,7 @@ struct Container {
     started: u64,
     restarts: u64,
     networks: BTreeSet<String>,
+    limits: Limits,
 }
 
 impl World {
@@ -55,6 +59,8 @@ impl World {
             followers: BTreeMap::new(),
             logs: BTreeMap::new(),
             strays: Vec::new(),
+            written: BTreeMap::new(),
+            on_copies: BTreeMap::new(),
             killed: Killed::Process,
             calls: Vec::new(),
             clock: 0,
@@ -70,7 +76,9 @@ impl World {
             .project
             .services
             .iter()
-            .filter(|(_, service)| active(service, &self.project.profiles))
+            .filter(|(name, service)| {
+                active(service, &self.project.profiles) && !self.services.contains_key(*name)
+            })
             .map(|(name, service)| (name.clone(), service.clone()))
             .collect();
         for (name, service) in services {
@@ -78,6 +86,10 @@ impl World {
             let served = Served { state: declared(&service), containers, generation: watch::channel(0).0 };
             self.services.insert(name, served);
         }
+    }
+
+    pub(super) fn retire(&mut self, kept: &BTreeSet<String>) {
+        self.services.retain(|name, _| kept.contains(name));
     }
 
     pub(super) fn known(&self, operation: &'static str, service: &str) -> Result<(), StageError> {
@@ -156,6 +168,7 @@ impl World {
             started: container.started.to_string(),
             restarts: container.restarts,
             networks: container.networks.iter().cloned().collect(),
+            limits: container.limits,
         };
         served.containers.iter().enumerate().map(instance).collect()
     }
@@ -219,6 +232,22 @@ impl World {
         }
     }
 
+    pub(super) fn limit(&mut self, service: &str, limits: &Limits) {
+        for container in self.containers(service) {
+            let now = &mut container.limits;
+            now.memory = limits.memory.or(now.memory);
+            now.cpu_percent = limits.cpu_percent.or(now.cpu_percent);
+        }
+    }
+
+    pub(super) fn unlimit(&mut self, service: &str, limits: &Limits) {
+        for container in self.containers(service) {
+            let now = &mut container.limits;
+            now.memory = now.memory.filter(|_| limits.memory.is_none());
+            now.cpu_percent = now.cpu_percent.filter(|_| limits.cpu_percent.is_none());
+        }
+    }
+
     pub(super) fn say(&mut self, service: &str, line: &Line) {
         self.logs.entry(service.to_owned()).or_default().push(line.text.clone());
         let followers = self.followers.entry(service.to_owned()).or_default();
@@ -237,6 +266,7 @@ impl World {
             started: self.clock,
             restarts: 0,
             networks: networks.into_iter().flat_map(|networks| networks.keys().cloned()).collect(),
+            limits: Limits::default(),
         }
     }
 

@@ -3,10 +3,13 @@
 
 mod disconnect;
 mod exec;
+mod fill_disk;
 mod kill;
+mod limit;
 mod pause;
 mod restart;
 mod stop;
+mod wire;
 
 use std::time::Duration;
 
@@ -38,6 +41,7 @@ pub async fn inject(stage: &dyn Stage, fault: &Fault, within: Duration) -> Resul
             Fault::Abort => {
                 Err(StageError::new("inject", "abort", "it acts on the operation, not on the stage"))
             }
+            Fault::Database { service, .. } => Err(elsewhere(service)),
             Fault::Kill { service, signal } => kill::inject(stage, service, signal, within).await,
             Fault::Stop { service } => stop::inject(stage, service, within).await,
             Fault::Pause { service } => pause::inject(stage, service, within).await,
@@ -48,6 +52,9 @@ pub async fn inject(stage: &dyn Stage, fault: &Fault, within: Duration) -> Resul
             Fault::Exec { service, command, verify, .. } => {
                 exec::inject(stage, service, command, verify).await
             }
+            Fault::Wire { service, weather, number } => wire::inject(stage, service, weather, *number).await,
+            Fault::FillDisk { service, path } => fill_disk::inject(stage, service, path).await,
+            Fault::Limit { service, limits } => limit::inject(stage, service, limits, within).await,
         }
     };
     let seen = timely(within, "inject", fault, injected).await?;
@@ -55,23 +62,38 @@ pub async fn inject(stage: &dyn Stage, fault: &Fault, within: Duration) -> Resul
     Ok(Injected { fault: fault.clone(), acted, evidence, killed })
 }
 
-/// Undoes a fault and looks whether it is undone. Healing twice, or what never acted, does no harm.
+/// Undoes a fault and looks whether it is undone. Healing twice, or what never acted, does no harm. Gives
+/// what was seen of the fault at its end, where there is something to say.
 ///
 /// # Errors
 /// When the stage refuses or the deadline passes; then the fault may still be in place.
-pub async fn heal(stage: &dyn Stage, fault: &Fault, within: Duration) -> Result<(), StageError> {
+pub async fn heal(stage: &dyn Stage, fault: &Fault, within: Duration) -> Result<String, StageError> {
+    let mut seen = String::new();
     let healed = async {
         match fault {
             Fault::Abort => Ok(()),
+            Fault::Database { service, .. } => Err(elsewhere(service)),
             Fault::Kill { service, .. } | Fault::Stop { service } | Fault::Restart { service } => {
                 start(stage, service).await
             }
             Fault::Pause { service } => pause::heal(stage, service).await,
             Fault::Disconnect { service, network } => disconnect::heal(stage, service, network).await,
             Fault::Exec { service, heal, .. } => exec::heal(stage, service, heal.as_deref()).await,
+            Fault::Wire { service, number, .. } => {
+                wire::heal(stage, service, *number).await.map(|last| seen = last)
+            }
+            Fault::Limit { service, limits } => {
+                limit::heal(stage, service, limits).await.map(|last| seen = last)
+            }
+            Fault::FillDisk { service, path } => fill_disk::heal(stage, service, path, within).await,
         }
     };
-    timely(within, "heal", fault, healed).await
+    timely(within, "heal", fault, healed).await?;
+    Ok(seen)
+}
+
+fn elsewhere(service: &str) -> StageError {
+    StageError::new("reach", format!("the database of service {service}"), "a stage does not know it")
 }
 
 /// What a look at the stage showed.
@@ -157,10 +179,12 @@ mod tests {
     use super::*;
     use crate::compose::Project;
     use crate::compose::model::{Attachment, Restart, Service};
+    use crate::plan::model::Limits;
     use crate::stage::Health;
     use crate::stage::fake::{FakeStage, Script};
 
     const SOON: Duration = Duration::from_millis(100);
+    const LIMITS: Limits = Limits { memory: Some(64 << 20), cpu_percent: Some(10) };
 
     async fn stage(restart: Restart) -> FakeStage {
         let networks = [("default".to_owned(), Attachment::default())].into();
@@ -179,6 +203,7 @@ mod tests {
             (Fault::Pause { service: service() }, "pause"),
             (Fault::Restart { service: service() }, "restart"),
             (Fault::Disconnect { service: service(), network: "default".to_owned() }, "disconnect"),
+            (Fault::Limit { service: service(), limits: LIMITS }, "limit"),
         ]
     }
 
@@ -192,6 +217,7 @@ mod tests {
             for instance in stage.instances("db").await.unwrap() {
                 assert_eq!(instance.health, Health::Running, "{word}");
                 assert_eq!(instance.networks, ["default"], "{word}");
+                assert_eq!(instance.limits, Limits::default(), "{word}");
             }
         }
     }
@@ -208,9 +234,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_heal_that_does_nothing_is_an_error_by_its_deadline() {
-        let undo = ["start", "start", "unpause", "connect"];
+        let undo = ["start", "start", "unpause", "connect", "unlimit"];
         let faults: Vec<Fault> = all().into_iter().map(|(fault, _)| fault).collect();
-        for (fault, undo) in [&faults[0], &faults[1], &faults[2], &faults[4]].into_iter().zip(undo) {
+        for (fault, undo) in
+            [&faults[0], &faults[1], &faults[2], &faults[4], &faults[5]].into_iter().zip(undo)
+        {
             let stage = stage(Restart::No).await;
             let injected = inject(&stage, fault, SOON).await.unwrap();
             assert!(injected.acted);

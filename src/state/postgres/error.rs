@@ -67,6 +67,15 @@ impl StoreError {
         Self::Query { doing: doing.into(), error: Box::new(SqlError::from(error)) }
     }
 
+    /// Whether the same may go well in another session: nobody answered, or was cut off or kept waiting.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::Blocked { .. } => true,
+            Self::Query { error, .. } => error.connection_lost || error.is_statement_timeout(),
+            Self::Unreadable { .. } | Self::Unsuitable(_) | Self::File { .. } => false,
+        }
+    }
+
     /// Whether somebody's lock kept us from looking: nothing is known, and waiting may help.
     pub fn is_blocked(&self) -> bool {
         matches!(self, Self::Blocked { .. })
@@ -99,6 +108,14 @@ impl SqlError {
     /// Whether the statement ran longer than `statement_timeout` allows, or was cancelled.
     pub fn is_statement_timeout(&self) -> bool {
         self.sqlstate.as_deref() == Some(SqlState::QUERY_CANCELED.code())
+    }
+
+    /// Whether the server says for sure that nothing of the statement was done, if it was in no
+    /// transaction. Classes 08 and 57P and code 40003 are about the connection and not the statement
+    /// (PostgreSQL documentation, appendix A).
+    pub fn left_nothing(&self) -> bool {
+        let unclear = |code: &str| code.starts_with("08") || code.starts_with("57P") || code == "40003";
+        !self.connection_lost && self.sqlstate.as_deref().is_some_and(|code| !unclear(code))
     }
 
     /// A session that ended without a word from the server.

@@ -36,5 +36,6 @@ pub(super) async fn read(client: &Client, version: i32) -> Result<Option<TableDa
         unlogged: false,
         key: Vec::new(),
         kept: Kept::Nothing { because: "large objects are fingerprinted only".to_owned() },
+        chunks: None,
     }))
 }

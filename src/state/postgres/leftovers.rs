@@ -10,13 +10,15 @@ use super::error::StoreError;
 use super::snapshot::Snapshot;
 use crate::state::model::{Leftover, LeftoverKind, LeftoverName, Leftovers};
 
-/// The sessions that are ours, by exact name and number.
+/// The sessions and databases that are ours, by exact name and number.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OwnBackends {
     /// Application names.
     pub application_names: BTreeSet<String>,
     /// Server processes.
     pub pids: BTreeSet<i32>,
+    /// Databases.
+    pub databases: BTreeSet<String>,
 }
 
 const DOING: &str = "looking for leftovers";
@@ -49,9 +51,10 @@ pub async fn leftovers(target: &PostgresTarget, own: &OwnBackends) -> Result<Lef
 pub(super) async fn read(client: &Client, own: &OwnBackends) -> Result<Leftovers, StoreError> {
     let names: Vec<&str> = own.application_names.iter().map(String::as_str).collect();
     let pids: Vec<i32> = own.pids.iter().copied().collect();
+    let databases: Vec<&str> = own.databases.iter().map(String::as_str).collect();
     let mut found = BTreeMap::new();
     let mut unseen = Vec::new();
-    collect(client, include_str!("leftovers.sql"), &[&names, &pids], &mut found).await?;
+    collect(client, include_str!("leftovers.sql"), &[&names, &pids, &databases], &mut found).await?;
     if ask(client, MAY_READ_SETTINGS).await? {
         collect(client, SYSTEM_SETTINGS, &[], &mut found).await?;
     } else {

@@ -1,5 +1,5 @@
 -- What operations can leave behind: kind, name, definition (compared), what was seen (shown only).
--- $1: application names and $2: process numbers that are ours.
+-- $1: application names, $2: process numbers and $3: databases that are ours.
 WITH clients AS (
   -- Without the right to read statistics, the kind of another role's process is hidden.
   SELECT a.pid, a.state, a.xact_start, a.state_change,
@@ -55,7 +55,7 @@ FROM pg_roles r WHERE r.rolname !~ '^pg_'
 UNION ALL
 SELECT 'database', quote_ident(d.datname), concat_ws(' ', 'of', d.datdba::regrole,
     CASE WHEN NOT d.datallowconn THEN 'closed' END), NULL
-FROM pg_database d
+FROM pg_database d WHERE d.datname <> ALL ($3)
 UNION ALL
 SELECT 'tablespace', quote_ident(s.spcname), concat_ws(' ', 'of', s.spcowner::regrole,
     'with ' || array_to_string(s.spcoptions, ', ')), NULL

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::{Client, Row};
 
+use super::batch;
 use super::error::StoreError;
 use super::schema::{SEQUENCES, read_family};
 use crate::state::model::{Definition, SequenceState};
@@ -16,48 +17,76 @@ pub(super) async fn read(client: &Client) -> Result<BTreeMap<String, SequenceSta
     let mut definitions: BTreeMap<String, Definition> =
         definitions.into_iter().map(|(object, definition)| (object.name, definition)).collect();
     let rows = client.query(include_str!("positions.sql"), &[]).await.map_err(failed)?;
+    let listed: Vec<Listed> = rows.iter().map(Listed::of).collect::<Result<_, _>>().map_err(failed)?;
     let mut sequences = BTreeMap::new();
-    for row in rows {
-        let name: String = row.try_get(0).map_err(failed)?;
-        let definition = definitions.remove(&name).unwrap_or_default();
-        let state = position(client, &name, &row, definition).await?;
-        sequences.insert(name, state);
+    for batch in listed.chunks(batch::MOST) {
+        for (sequence, position) in batch.iter().zip(positions(client, batch).await?) {
+            let Listed { name, increment, unlogged, .. } = sequence;
+            let Position { last_value, is_called, column_reaches } = position;
+            let definition = definitions.remove(name).unwrap_or_default();
+            let (increment, unlogged) = (*increment, *unlogged);
+            let state =
+                SequenceState { definition, increment, last_value, is_called, column_reaches, unlogged };
+            sequences.insert(name.clone(), state);
+        }
     }
     Ok(sequences)
 }
 
-async fn position(
-    client: &Client,
-    name: &str,
-    row: &Row,
-    definition: Definition,
-) -> Result<SequenceState, StoreError> {
-    let increment: i64 = row.try_get(1).map_err(failed)?;
-    let unlogged = row.try_get(2).map_err(failed)?;
-    let belongs_to: (Option<String>, Option<String>) =
-        (row.try_get(3).map_err(failed)?, row.try_get(4).map_err(failed)?);
-    let stands = client.query_one(&format!("SELECT last_value, is_called FROM {name}"), &[]).await;
-    let stands = stands.map_err(|error| StoreError::query(format!("reading sequence {name}"), &error))?;
-    let column_reaches = match belongs_to {
-        (Some(table), Some(column)) => farthest(client, &table, &column, increment).await?,
-        _ => None,
-    };
-    let (last_value, is_called) = (stands.get(0), stands.get(1));
-    Ok(SequenceState { definition, increment, last_value, is_called, column_reaches, unlogged })
+/// A sequence, and the column that it belongs to.
+struct Listed {
+    name: String,
+    increment: i64,
+    unlogged: bool,
+    of: Option<(String, String)>,
 }
 
-/// The column's value that is farthest in the direction of the sequence.
-async fn farthest(
-    client: &Client,
-    table: &str,
-    column: &str,
-    increment: i64,
-) -> Result<Option<i64>, StoreError> {
-    let end = if increment < 0 { "min" } else { "max" };
-    let query = format!("SELECT {end}({column})::int8 FROM {table}");
-    let row = client.query_one(&query, &[]).await;
-    row.map(|row| row.get(0))
-        .map_err(|error| StoreError::query(format!("reading {end}({column}) of {table}"), &error))
+/// Where a sequence stands, and its column's value that is farthest in its direction.
+struct Position {
+    last_value: i64,
+    is_called: bool,
+    column_reaches: Option<i64>,
+}
+
+/// Where the sequences stand, in their order. One that cannot be read is named.
+async fn positions(client: &Client, batch: &[Listed]) -> Result<Vec<Position>, StoreError> {
+    let questions: Vec<String> = batch.iter().map(Listed::question).collect();
+    if let Some(answers) = batch::ask(client, &questions).await.map_err(failed)? {
+        return batch.iter().zip(answers).map(|(sequence, answer)| sequence.position(&answer)).collect();
+    }
+    let mut positions = Vec::new();
+    for (sequence, question) in batch.iter().zip(&questions) {
+        let doing = format!("reading sequence {} and how far its column has got", sequence.name);
+        let row = client.query_one(question, &[]).await.map_err(|error| StoreError::query(doing, &error))?;
+        let answer: Vec<Option<String>> = (0..row.len()).map(|at| row.get(at)).collect();
+        positions.push(sequence.position(&answer)?);
+    }
+    Ok(positions)
+}
+
+impl Listed {
+    fn of(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        let (table, column): (Option<String>, Option<String>) = (row.try_get(3)?, row.try_get(4)?);
+        let (name, increment, unlogged) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        Ok(Self { name, increment, unlogged, of: table.zip(column) })
+    }
+
+    fn question(&self) -> String {
+        let end = if self.increment < 0 { "min" } else { "max" };
+        let reaches = match &self.of {
+            Some((table, column)) => format!("(SELECT {end}({column})::int8::text FROM {table})"),
+            None => "NULL".to_owned(),
+        };
+        format!("SELECT last_value::text, is_called::text, {reaches} AS reaches FROM {}", self.name)
+    }
+
+    fn position(&self, answer: &[Option<String>]) -> Result<Position, StoreError> {
+        let number = |at: usize| answer.get(at)?.as_ref()?.parse::<i64>().ok();
+        let last_value = number(0)
+            .ok_or_else(|| StoreError::Unsuitable(format!("sequence {} stands nowhere", self.name)))?;
+        let is_called = answer.get(1).is_some_and(|called| called.as_deref() == Some("true"));
+        Ok(Position { last_value, is_called, column_reaches: number(2) })
+    }
 }
 
 fn failed(error: tokio_postgres::Error) -> StoreError {

@@ -12,7 +12,7 @@ const SETTINGS: &str = "
     SET extra_float_digits = 3; SET bytea_output = 'hex'; SET search_path = ''; SET row_security = off;
     SET lc_monetary = 'C'; SET xmloption = 'content'; SET quote_all_identifiers = off;
     SET standard_conforming_strings = on; SET client_min_messages = warning;
-    SET lock_timeout = 2000; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+    SET work_mem = '64MB'; SET lock_timeout = 2000; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
 /// A server that notices a vanished client stops working for it.
 const NOTICE_OUR_END: &str = "SET client_connection_check_interval = 1000";
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
@@ -28,6 +28,21 @@ pub(super) struct Snapshot {
 impl Snapshot {
     /// Connects, fixes the session and begins the snapshot.
     pub(super) async fn open(target: &PostgresTarget) -> Result<Self, StoreError> {
+        Self::begin(target, BEGIN).await
+    }
+
+    /// Another session that sees what a snapshot of that name sees, as long as that is open.
+    pub(super) async fn open_shared(target: &PostgresTarget, shared: &str) -> Result<Self, StoreError> {
+        Self::begin(target, &format!("{BEGIN}; SET TRANSACTION SNAPSHOT '{shared}'")).await
+    }
+
+    /// Gives the snapshot a name by which other sessions can share it.
+    pub(super) async fn share(&self) -> Result<String, StoreError> {
+        let row = self.client().query_one("SELECT pg_export_snapshot()", &[]).await;
+        row.map(|row| row.get(0)).map_err(|error| StoreError::query("sharing the snapshot", &error))
+    }
+
+    async fn begin(target: &PostgresTarget, begin: &str) -> Result<Self, StoreError> {
         let link = Link::open(target).await?;
         let doing = "fixing the session of the capture";
         let prepared = async {
@@ -37,7 +52,7 @@ impl Snapshot {
             if version >= 14_00_00 {
                 link.client.batch_execute(NOTICE_OUR_END).await?;
             }
-            link.client.batch_execute(BEGIN).await?;
+            link.client.batch_execute(begin).await?;
             Ok(version)
         };
         let version = prepared.await.map_err(|error| StoreError::query(doing, &error))?;
@@ -75,6 +90,11 @@ impl Snapshot {
             },
             _ => StoreError::Query { doing, error },
         }
+    }
+
+    /// The database and role of the session.
+    pub(super) fn target(&self) -> &PostgresTarget {
+        &self.target
     }
 
     /// Ends the snapshot and the session.

@@ -4,6 +4,11 @@ use tokio_postgres::{Client, Row};
 
 use super::error::StoreError;
 
+const INTEGERS: [&str; 3] = ["int2", "int4", "int8"];
+
+/// How many bytes of a table are read in no time.
+const SMALL: u64 = 1 << 19;
+
 /// A table, leaf partition or populated materialised view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Table {
@@ -30,6 +35,20 @@ pub(super) struct Column {
     pub(super) type_name: String,
     /// The name of its type, domains resolved, when it is one of the server's own.
     pub(super) builtin: Option<String>,
+}
+
+impl Table {
+    /// Whether it takes no time to read all of it.
+    pub(super) fn is_small(&self) -> bool {
+        self.size <= SMALL
+    }
+}
+
+impl Column {
+    /// Whether its values are whole numbers that the server sorts by value.
+    pub(super) fn is_integer(&self) -> bool {
+        self.builtin.as_deref().is_some_and(|name| INTEGERS.contains(&name))
+    }
 }
 
 /// Lists the tables in order of name.

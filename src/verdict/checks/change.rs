@@ -1,5 +1,6 @@
 //! Did the change, with nothing in its way, go as the scenario says?
 
+use super::rollback::time_was_over;
 use crate::journal::event::{Ending, Operation};
 use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
@@ -25,8 +26,11 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run) -> Vec<Finding> {
                 .at(&plan.expect.at),
         ],
         (false, false) => {
-            let title = step.map_or("a step", |step| &step.title);
-            let message = format!("the change failed by itself: {title}");
+            let message = match (change.ending, step) {
+                (Ending::TimedOut, step) => format!("the change ended by itself: {}", time_was_over(step)),
+                (_, Some(step)) => format!("the change failed by itself: {}", step.title),
+                (_, None) => "the change failed by itself".to_owned(),
+            };
             let finding = Finding::new(Check::Change, Outcome::Inconclusive, message).seen(said);
             let finding = step.iter().fold(finding, |finding, step| finding.at(&step.at));
             let next =

@@ -18,12 +18,12 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run) -> Vec<Finding> {
         return Vec::new();
     }
     let mut empty = Vec::new();
-    for (database, store) in &before.databases {
-        let Some(changed) = after.databases.get(database) else { continue };
+    for (name, store) in &before.stores {
+        let Some(changed) = after.stores.get(name) else { continue };
         let touched = touched(store, changed);
         let tables =
             store.tables.iter().filter(|(table, data)| touched.contains(*table) && data.raw.rows == 0);
-        empty.extend(tables.map(|(table, _)| format!("{database}: {table}")));
+        empty.extend(tables.map(|(table, _)| format!("{name}: {table}")));
     }
     if empty.is_empty() {
         return Vec::new();

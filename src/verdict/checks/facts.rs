@@ -36,6 +36,7 @@ fn check_of(fact: &Fact) -> Check {
     match fact {
         Fact::Http(_) | Fact::Healthy { .. } => Check::Http,
         Fact::Sql { .. } => Check::Sql,
+        Fact::Across(_) => Check::Across,
         Fact::Exec { .. } => Check::Exec,
         Fact::Log { .. } => Check::Log,
     }

@@ -3,7 +3,7 @@
 use crate::journal::event::RunKind;
 use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
-use crate::plan::model::{Fault, PlannedFault};
+use crate::plan::model::PlannedFault;
 use crate::verdict::model::Finding;
 use crate::verdict::timeline::{FaultSeen, Point, Run};
 
@@ -12,12 +12,13 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run) -> Vec<Finding> {
     let Some(failure) = &plan.failure else { return Vec::new() };
     let mut findings = Vec::new();
     for (position, planned) in (0..).zip(&failure.faults) {
-        let skipped = run.kind == RunKind::Idle && planned.fault == Fault::Abort;
-        let not_there = run.kind == RunKind::Interrupted && !matches!(run.point, Some(Point::Reached { .. }));
-        if skipped || not_there {
+        let not_there = matches!(run.kind, RunKind::Interrupted | RunKind::Again)
+            && !matches!(run.point, Some(Point::Reached { .. }));
+        let seen = run.faults.get(&position).cloned().unwrap_or_default();
+        let idle = run.kind == RunKind::Idle && planned.fault.needs_an_operation();
+        if not_there || (idle && seen.acted != Some(true)) {
             continue;
         }
-        let seen = run.faults.get(&position).cloned().unwrap_or_default();
         findings.push(acted(planned, &seen));
         findings.extend(healed(planned, &seen));
     }

@@ -1,12 +1,17 @@
 //! One check per file: a function from what was planned and what happened to findings.
 
+pub(super) mod again;
+pub(super) mod always;
 pub(super) mod change;
 pub(super) mod coverage;
 pub(super) mod exceptions;
 pub(super) mod facts;
 pub(super) mod fault;
+pub(super) mod gateway;
 pub(super) mod point;
+pub(super) mod promises;
 pub(super) mod rollback;
+pub(super) mod service;
 pub(super) mod settle;
 pub(super) mod stage;
 pub(super) mod states;

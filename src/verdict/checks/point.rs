@@ -3,6 +3,7 @@
 use crate::journal::event::{Completed, Ending, Operation};
 use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
+use crate::sweep::Swept;
 use crate::verdict::model::Finding;
 use crate::verdict::timeline::{Point, Run};
 
@@ -34,7 +35,10 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run) -> Vec<Finding> {
 }
 
 fn finished(run: &Run) -> bool {
-    run.operations.get(&Operation::Change).is_some_and(|change| change.ending == Ending::Ok)
+    let in_rollback = run.case.as_ref().is_some_and(|case| case.operation == Swept::Rollback);
+    let broken =
+        if in_rollback { run.broken_rollback.as_ref() } else { run.operations.get(&Operation::Change) };
+    broken.is_some_and(|broken| broken.ending == Ending::Ok)
 }
 
 /// How far an operation had come, in words.

@@ -3,49 +3,85 @@
 use crate::journal::event::{Ending, Operation};
 use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
+use crate::plan::model::{Step, When};
 use crate::verdict::model::Finding;
 use crate::verdict::timeline::Run;
 
-/// For finished and interrupted runs. `no_effect`: nothing of the change was there to be undone.
+/// For runs with a rollback. `no_effect`: nothing of the change was there to be undone.
 pub(in crate::verdict) fn check(plan: &Plan, run: &Run, no_effect: bool) -> Vec<Finding> {
     let at = &plan.rollback.at;
     if let Some((false, seen)) = &run.triggered {
         let message = format!("the rollback was not invoked: {seen}");
-        return vec![Finding::new(Check::Rollback, Outcome::Inconclusive, message).at(at)];
+        let finding = Finding::new(Check::Rollback, Outcome::Inconclusive, message).at(at);
+        return vec![finding.next(who_starts_it(&plan.rollback.when))];
     }
-    let Some(end) = run.operations.get(&Operation::Rollback) else { return Vec::new() };
+    let refusable = plan.rollback.may_refuse && no_effect;
+    let first = judged(plan, run, Operation::Rollback, refusable);
+    first.into_iter().chain(judged(plan, run, Operation::RollbackAgain, false)).collect()
+}
+
+/// One rollback of a run, where it ended.
+fn judged(plan: &Plan, run: &Run, which: Operation, refusable: bool) -> Option<Finding> {
+    let end = run.operations.get(&which)?;
+    let name = if which == Operation::RollbackAgain {
+        "the rollback of the change made again"
+    } else {
+        "the rollback"
+    };
     let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1000.0);
     let (took, allowed) = (seconds(end.took_ms), seconds(crate::millis::of(plan.rollback.within)));
-    let step = end.failed_step.and_then(|step| plan.rollback.steps.iter().find(|known| known.number == step));
-    let last = run.steps.iter().rev().find(|step| step.operation == Operation::Rollback);
+    let last = run.steps.iter().rev().find(|step| step.operation == which);
+    let failed = end.failed_step.or(last.filter(|step| step.ending != Ending::Ok).map(|step| step.step));
+    let step = failed.and_then(|step| plan.rollback.steps.iter().find(|known| known.number == step));
     let tail = last.map_or(&[][..], |step| &step.tail[step.tail.len().saturating_sub(5)..]);
     let evidence: Vec<String> = end.error.iter().chain(tail).cloned().collect();
     let faulted = still_faulted(plan, run);
     let finding = match end.ending {
-        Ending::Ok if run.late => {
-            let message = format!("the rollback took {took}; {allowed} were allowed");
+        Ending::Ok if run.late.contains(&which) => {
+            let message = format!("{name} took {took}; {allowed} were allowed");
             Finding::new(Check::Rollback, Outcome::Fail, message)
         }
         Ending::Ok => {
             Finding::new(Check::Rollback, Outcome::Pass, format!("exit 0 in {took} (allowed {allowed})"))
         }
-        Ending::Failed if plan.rollback.may_refuse && no_effect => {
+        Ending::Failed if refusable => {
             let message = "the rollback refused, as it may: nothing of the change was applied";
             Finding::new(Check::Rollback, Outcome::Pass, message).seen(evidence)
         }
-        Ending::Failed | Ending::TimedOut => {
-            let title = step.map_or("a step", |step| &step.title);
+        Ending::Failed => {
+            let place = step.map_or_else(String::new, |step| format!(" at: {}", step.title));
             let code = end.exit_code.map_or_else(String::new, |code| format!(" with exit code {code}"));
-            let message = format!("the rollback failed{code} at: {title}{faulted}");
+            let message = format!("{name} failed{code}{place}{faulted}");
+            Finding::new(Check::Rollback, Outcome::Fail, message).seen(evidence)
+        }
+        Ending::TimedOut => {
+            let message = format!("{name} ended: {}{faulted}", time_was_over(step));
             Finding::new(Check::Rollback, Outcome::Fail, message).seen(evidence)
         }
         Ending::Interrupted => {
             let give_up = seconds(crate::millis::of(plan.rollback.give_up));
-            Finding::new(Check::Rollback, Outcome::Fail, format!("the rollback was given up after {give_up}"))
+            let place = step.map_or_else(String::new, |step| format!(", at: {}", step.title));
+            let message = format!("{name} was given up after {give_up}{place}");
+            Finding::new(Check::Rollback, Outcome::Fail, message).seen(evidence)
         }
     };
-    let finding = step.map_or_else(|| finding.clone().at(at), |step| finding.clone().at(&step.at));
-    vec![finding]
+    Some(finding.at(step.map_or(&plan.rollback.at, |step| &step.at)))
+}
+
+fn who_starts_it(when: &When) -> &'static str {
+    match when {
+        When::Facilitator => {
+            "run it at a terminal, where somebody can press Enter; unattended, say `when: at_once`"
+        }
+        When::AtOnce | When::Fact { .. } => "look whether what `when:` waits for can happen, and in its time",
+    }
+}
+
+/// Says of a step that was killed at its deadline how long it was given.
+pub(super) fn time_was_over(step: Option<&Step>) -> String {
+    let Some(step) = step else { return "the time of one of its steps was over".to_owned() };
+    let (number, limit) = (step.number, step.timeout.as_secs_f64());
+    format!("the time of step {number} was over after {limit} s: {}", step.title)
 }
 
 /// Names the faults that were still in place while the rollback ran (S5).

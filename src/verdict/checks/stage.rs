@@ -30,6 +30,8 @@ fn word(moment: crate::journal::event::Moment) -> &'static str {
     match moment {
         Moment::Before => "before the change",
         Moment::Failed => "after the failure",
+        Moment::Back => "after the rollback",
+        Moment::Changed => "after the change",
         Moment::After => "at the end",
     }
 }

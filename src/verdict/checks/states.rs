@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::journal::event::{Moment, RowsDiffer};
 use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
 use crate::plan::model::{Reference, StateExpectation, StateKind};
+use crate::state::model::Unread;
 use crate::verdict::difference::{Difference, differences};
+use crate::verdict::footprint;
 use crate::verdict::model::{Finding, StateFact};
 use crate::verdict::timeline::{Run, State};
 
@@ -16,8 +19,9 @@ pub(in crate::verdict) fn raw(plan: &Plan, run: &Run, to: Option<&State>) -> BTr
         .map(|kind| {
             let fact = match (run.before(), to) {
                 (Some(before), Some(after)) => {
+                    let rows = if is_end(run, after) { &run.rows[..] } else { run.rows_at(Moment::Failed) };
                     let differs =
-                        differences(kind, plan, before, after, &run.rows).iter().any(|found| found.counts);
+                        differences(kind, plan, before, after, rows).iter().any(|found| found.counts);
                     if differs { StateFact::Differs } else { StateFact::Same }
                 }
                 _ => StateFact::Unknown,
@@ -27,10 +31,36 @@ pub(in crate::verdict) fn raw(plan: &Plan, run: &Run, to: Option<&State>) -> BTr
         .collect()
 }
 
+fn is_end(run: &Run, state: &State) -> bool {
+    run.after().is_some_and(|after| std::ptr::eq(after, state))
+}
+
 /// One finding per state that is judged. `twin` is the state at the end of the reference run.
 pub(in crate::verdict) fn check(plan: &Plan, run: &Run, twin: Option<&State>) -> Vec<Finding> {
     let judged = plan.expect.states.iter();
-    judged.filter_map(|(kind, expectation)| finding(*kind, expectation, plan, run, twin)).collect()
+    let end = Captured { state: run.after(), rows: &run.rows };
+    judged.filter_map(|(kind, expectation)| finding(*kind, expectation, plan, run, end, twin)).collect()
+}
+
+/// Whether every state that is judged was as it should be when the change was made again; none where that
+/// cannot be told.
+pub(in crate::verdict) fn is_back(plan: &Plan, run: &Run, twin: Option<&State>) -> Option<bool> {
+    let back = Captured { state: run.states.get(&Moment::Back), rows: run.rows_at(Moment::Back) };
+    let judged = plan.expect.states.iter();
+    let found = judged.filter_map(|(kind, expectation)| finding(*kind, expectation, plan, run, back, twin));
+    match Outcome::worst(found.map(|finding| finding.outcome)) {
+        Outcome::Pass => Some(true),
+        Outcome::Fail => Some(false),
+        Outcome::Inconclusive => None,
+    }
+}
+
+/// A state that is judged.
+#[derive(Clone, Copy)]
+struct Captured<'r> {
+    state: Option<&'r State>,
+    /// The rows that differ from those before, where they were compared.
+    rows: &'r [(String, RowsDiffer)],
 }
 
 fn finding(
@@ -38,26 +68,43 @@ fn finding(
     expectation: &StateExpectation,
     plan: &Plan,
     run: &Run,
+    to: Captured<'_>,
     twin: Option<&State>,
 ) -> Option<Finding> {
     let (reference, words) = match &expectation.reference {
         Reference::Any(_) => return None,
         Reference::Before | Reference::Exact => (run.before(), "as before"),
+        Reference::BeforePlusAcknowledged => (run.before(), "as before plus acknowledged"),
         Reference::After(_) => (twin, "as after the reference steps"),
     };
     let check = check_of(kind);
     let unknown =
         || Finding::new(check, Outcome::Inconclusive, format!("{} could not be compared", kind.word()));
-    let finding = match (reference, run.after()) {
+    let finding = match (reference, to.state) {
         (Some(reference), Some(after)) => {
             // The rows that were compared are those of before and after, not those of the twin.
             let is_twin = matches!(expectation.reference, Reference::After(_));
-            let rows = if is_twin { &[][..] } else { &run.rows };
-            judged(kind, words, &differences(kind, plan, reference, after, rows), after)
+            let rows = if is_twin { &[][..] } else { to.rows };
+            let found = differences(kind, plan, reference, after, rows);
+            let plus = expectation.reference == Reference::BeforePlusAcknowledged;
+            if plus && !footprint::is_known(plan) {
+                unlearnt(check, &found)
+            } else {
+                judged(kind, words, &found, after)
+            }
         }
         _ => unknown(),
     };
     Some(finding.at(&expectation.at))
+}
+
+/// Nobody knows which rows are the clients'.
+fn unlearnt(check: Check, found: &[Difference]) -> Finding {
+    let message = "where clients' writes end up is neither declared nor was it learnt from an idle run";
+    let seen = found.iter().map(|one| format!("{}: {}", one.subject, one.message));
+    Finding::new(check, Outcome::Inconclusive, message)
+        .seen(seen)
+        .next("declare it: `touches: [ { table: orders, key: id } ]` under the traffic")
 }
 
 fn judged(kind: StateKind, words: &str, found: &[Difference], after: &State) -> Finding {
@@ -80,6 +127,7 @@ fn judged(kind: StateKind, words: &str, found: &[Difference], after: &State) -> 
             None => format!("{} {words}", kind.word()),
         };
         let finding = Finding::new(check, Outcome::Pass, message).seen(lines(&shown));
+        let finding = if kind == StateKind::Data { finding.seen(not_read(after)) } else { finding };
         return breadth.into_iter().fold(finding, Finding::brief);
     }
     let message = match &wrong[..] {
@@ -96,7 +144,9 @@ fn judged(kind: StateKind, words: &str, found: &[Difference], after: &State) -> 
         [] => String::new(),
     };
     let next = next(kind, &wrong);
-    Finding::new(check, Outcome::Fail, message).seen(lines(&wrong)).brief(brief(&wrong)).next(next)
+    let unknown = wrong.iter().all(|one| one.is_unknown);
+    let outcome = if unknown { Outcome::Inconclusive } else { Outcome::Fail };
+    Finding::new(check, outcome, message).seen(lines(&wrong)).brief(brief(&wrong)).next(next)
 }
 
 /// The first difference in a few words, and how many there are beside it.
@@ -105,14 +155,24 @@ fn brief(wrong: &[&Difference]) -> String {
     if wrong.len() > 1 { format!("{first}, and {} more", wrong.len() - 1) } else { first }
 }
 
+/// What cannot be read without harm, so that nobody takes it for compared.
+fn not_read(after: &State) -> Vec<String> {
+    let unread =
+        after.stores.iter().flat_map(|(name, store)| store.unread.iter().map(move |one| (name, one)));
+    let harmed = unread.filter(|(_, (_, why))| **why == Unread::Unsafe);
+    harmed
+        .map(|(name, (table, _))| format!("not read, and only its depth compared: {name}: {table}"))
+        .collect()
+}
+
 /// How much was compared, so that a pass says what it is made of.
 fn breadth(kind: StateKind, after: &State) -> Option<String> {
-    let stores = after.databases.values();
+    let stores = after.stores.values();
     Some(match kind {
         StateKind::System => counted(after.system.len(), "service"),
         StateKind::Schema => counted(stores.map(|store| store.schema.len()).sum(), "object"),
         StateKind::Data => {
-            let tables: usize = after.databases.values().map(|store| store.tables.len()).sum();
+            let tables: usize = after.stores.values().map(|store| store.tables.len()).sum();
             let rows: u64 = stores.map(crate::state::model::StoreCapture::rows).sum();
             format!(
                 "{}, {}",

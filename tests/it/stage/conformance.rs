@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use backout::compose::Project;
 use backout::compose::model::Restart;
-use backout::plan::model::Fault;
+use backout::plan::model::{Fault, Limits};
 use backout::stage::fake::{FakeStage, Script};
 use backout::stage::{Deploy, Health, Killed, OneShot, Stage, faults};
 
@@ -119,6 +119,8 @@ async fn a_fault_is_seen_and_healed(stage: &dyn Stage) {
         Fault::Pause { service: service() },
         Fault::Restart { service: service() },
         Fault::Disconnect { service: service(), network: "default".to_owned() },
+        Fault::Limit { service: service(), limits: Limits { memory: Some(64 << 20), cpu_percent: None } },
+        Fault::Limit { service: service(), limits: Limits { memory: None, cpu_percent: Some(50) } },
     ] {
         let injected = faults::inject(stage, &fault, SOON).await.unwrap();
         assert!(injected.acted, "{}: {}", fault.word(), injected.evidence);
@@ -128,6 +130,7 @@ async fn a_fault_is_seen_and_healed(stage: &dyn Stage) {
         let instance = stage.instances("web").await.unwrap().remove(0);
         assert_eq!(instance.health, Health::Running, "{}", fault.word());
         assert_eq!(instance.networks, ["default"], "{}", fault.word());
+        assert_eq!(instance.limits, Limits::default(), "{}", fault.word());
     }
 }
 

@@ -3,7 +3,10 @@
 mod clean;
 mod conformance;
 mod docker;
+mod faults;
+mod gateway;
 mod images;
+mod keep;
 mod private;
 mod registry;
-mod rig;
+pub(crate) mod rig;

@@ -15,7 +15,7 @@ use backout::stage::{Ledger, Line, Process, Resource, Stage};
 use futures_util::FutureExt;
 use tokio::sync::OnceCell;
 
-pub(super) const BASE: &str = "debian:bookworm-slim";
+pub(crate) const BASE: &str = "debian:bookworm-slim";
 
 static HAS_BASE: OnceCell<()> = OnceCell::const_new();
 
@@ -23,9 +23,9 @@ static RUNS: AtomicU32 = AtomicU32::new(0);
 
 /// Keeps in memory what a journal keeps on disk.
 #[derive(Default)]
-pub(super) struct Memory {
-    pub(super) intended: Mutex<Vec<Resource>>,
-    pub(super) removed: Mutex<Vec<Resource>>,
+pub(crate) struct Memory {
+    pub(crate) intended: Mutex<Vec<Resource>>,
+    pub(crate) removed: Mutex<Vec<Resource>>,
 }
 
 impl Ledger for Memory {
@@ -40,7 +40,7 @@ impl Ledger for Memory {
 }
 
 /// The engine, with the base image on it: a fresh machine gets it as a user would.
-pub(super) async fn engine() -> Engine {
+pub(crate) async fn engine() -> Engine {
     let surroundings = Surroundings::of(&std::env::vars().collect());
     let engine = connect(&surroundings).await.unwrap_or_else(|error| panic!("{error}"));
     HAS_BASE.get_or_init(|| make_base(&engine, surroundings)).await;
@@ -58,7 +58,7 @@ async fn make_base(engine: &Engine, surroundings: Surroundings) {
     Images::new(engine.clone(), options).unwrap().resolve(&base).await.unwrap();
 }
 
-pub(super) fn options() -> Options {
+pub(crate) fn options() -> Options {
     let number = RUNS.fetch_add(1, Ordering::Relaxed);
     Options {
         run: format!("test-{}-{number}", std::process::id()),
@@ -67,12 +67,14 @@ pub(super) fn options() -> Options {
         reach: BTreeMap::new(),
         subnets: Subnet::USUAL,
         environment: BTreeMap::new(),
+        gateways: BTreeMap::new(),
+        program: env!("CARGO_BIN_EXE_backout").into(),
         keep: false,
     }
 }
 
 /// Runs a test on a stage and takes the stage down; nothing may be left of it.
-pub(super) async fn with_stage<F>(
+pub(crate) async fn with_stage<F>(
     project: Project,
     options: Options,
     test: impl FnOnce(DockerStage, Arc<Memory>) -> F,
@@ -91,7 +93,9 @@ async fn on_engine<F>(
     F: Future<Output = ()>,
 {
     let memory = Arc::new(Memory::default());
-    let images = project.services.keys().map(|name| (name.clone(), BASE.to_owned())).collect();
+    let mut images: BTreeMap<_, _> =
+        project.services.keys().map(|name| (name.clone(), BASE.to_owned())).collect();
+    images.extend(options.images);
     let options = Options { images, ..options };
     let ledger: Arc<dyn Ledger> = Arc::clone(&memory) as Arc<dyn Ledger>;
     let stage = DockerStage::new(engine, project, options, ledger);
@@ -106,7 +110,7 @@ async fn on_engine<F>(
 }
 
 /// A service that runs a shell script on the default network.
-pub(super) fn shell(script: &str) -> Service {
+pub(crate) fn shell(script: &str) -> Service {
     Service {
         command: Some(["sh", "-c", script].map(str::to_owned).to_vec()),
         networks: [("default".to_owned(), Attachment::default())].into(),
@@ -116,17 +120,17 @@ pub(super) fn shell(script: &str) -> Service {
     }
 }
 
-pub(super) fn project(services: Vec<(&str, Service)>) -> Project {
+pub(crate) fn project(services: Vec<(&str, Service)>) -> Project {
     let services = services.into_iter().map(|(name, service)| (name.to_owned(), service)).collect();
     Project { services, ..Project::default() }
 }
 
-pub(super) fn words(command: &[&str]) -> Vec<String> {
+pub(crate) fn words(command: &[&str]) -> Vec<String> {
     command.iter().map(ToString::to_string).collect()
 }
 
 /// All that a process prints, and its exit code.
-pub(super) async fn read(mut process: Box<dyn Process>) -> (Vec<Line>, i64) {
+pub(crate) async fn read(mut process: Box<dyn Process>) -> (Vec<Line>, i64) {
     let mut lines = Vec::new();
     while let Some(line) = process.line().await {
         lines.push(line);
@@ -135,21 +139,21 @@ pub(super) async fn read(mut process: Box<dyn Process>) -> (Vec<Line>, i64) {
 }
 
 /// The standard output of a command in a service.
-pub(super) async fn output(stage: &dyn Stage, service: &str, script: &str) -> String {
+pub(crate) async fn output(stage: &dyn Stage, service: &str, script: &str) -> String {
     let process = stage.exec(service, &words(&["sh", "-c", script])).await.unwrap();
     let (lines, _) = read(process).await;
     lines.into_iter().map(|line| line.text).collect::<Vec<_>>().join("\n")
 }
 
 /// Runs a docker command that has to succeed.
-pub(super) fn docker(arguments: &[&str]) -> String {
+pub(crate) fn docker(arguments: &[&str]) -> String {
     let output = std::process::Command::new("docker").args(arguments).output().unwrap();
     assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// Runs a test on a stage whose engine is reached over TCP, as if it were on another machine.
-pub(super) async fn with_remote_stage<F>(
+pub(crate) async fn with_remote_stage<F>(
     project: Project,
     options: Options,
     test: impl FnOnce(DockerStage) -> F,

@@ -1,5 +1,6 @@
 //! The binary under test, in a folder of its own.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -13,7 +14,7 @@ pub(crate) struct Output {
 }
 
 /// The program with a clean environment, started in the repository.
-pub(crate) fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_backout"));
     command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
     command.env_remove("CI").env_remove("NO_COLOR").env_remove("POSTGRES_PASSWORD");
@@ -36,7 +37,7 @@ pub(crate) fn run(command: &mut Command) -> Output {
 }
 
 /// Starts it with its output thrown away.
-pub(crate) fn start(arguments: &[&str]) -> Child {
+pub(crate) fn start(arguments: &[impl AsRef<OsStr>]) -> Child {
     command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
@@ -66,10 +67,10 @@ impl Reports {
 }
 
 /// Runs a drill and gives its output with its reports.
-pub(crate) fn drill(arguments: &[&str]) -> (Output, Reports) {
+pub(crate) fn drill(arguments: &[impl AsRef<str>]) -> (Output, Reports) {
     let reports = Reports::new();
     let mut all = vec!["run", "--report-dir", reports.argument()];
-    all.extend_from_slice(arguments);
+    all.extend(arguments.iter().map(AsRef::as_ref));
     let output = backout(&all);
     (output, reports)
 }

@@ -91,6 +91,13 @@ impl Database {
         done
     }
 
+    /// Ends the session that [`Database::run`] uses; the next call opens another.
+    pub(crate) async fn leave(&self) {
+        if let Some(session) = self.session.lock().await.take() {
+            session.close().await;
+        }
+    }
+
     /// A session of this database.
     pub(crate) async fn session(&self) -> Session {
         Session::open(&self.target).await.unwrap()

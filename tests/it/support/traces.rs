@@ -14,11 +14,6 @@ pub(crate) fn records(journal: &Path) -> Vec<Value> {
     complete.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Waits until a journal holds so many records; false when the program ended before.
-pub(crate) fn wait_for_records(journal: &Path, count: usize, child: &mut std::process::Child) -> bool {
-    wait_for(child, || records(journal).len() >= count)
-}
-
 /// Waits until something is so; false when the program ended before.
 pub(crate) fn wait_for(child: &mut std::process::Child, so: impl Fn() -> bool) -> bool {
     let deadline = Instant::now() + Duration::from_secs(300);

@@ -2,11 +2,15 @@
 //!
 //! A recipe is a program that writes a root file system as a tar: `<recipes>/debian/make --tar`.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::{Stream, StreamExt};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
@@ -19,6 +23,9 @@ use crate::stage::docker::client::problem;
 /// The bases that can be made, with the recipes' places below the folder of recipes.
 const RECIPES: [(&str, &str); 1] = [("debian:bookworm-slim", "debian/make")];
 
+/// Between two attempts to have one's turn.
+const TURN: Duration = Duration::from_millis(200);
+
 impl Images {
     /// The recipe for an image, where there is one.
     pub(super) fn recipe_for(&self, name: &str) -> Option<PathBuf> {
@@ -30,6 +37,11 @@ impl Images {
     /// Makes an image that could not be pulled.
     pub(super) async fn make(&self, name: &str, recipe: &Path, why: &StageError) -> Result<(), StageError> {
         let _one_at_a_time = self.recipe.lock().await;
+        let waits = || self.say(&format!("another Backout is making {name}: waiting for it"));
+        let turn = turn(recipe, waits).await;
+        let _of_all_runners = turn.map_err(|error| {
+            StageError::new("make", format!("image {name}"), format!("{}: {error}", recipe.display()))
+        })?;
         if self.find(name).await?.is_some() {
             return Ok(());
         }
@@ -70,6 +82,22 @@ impl Images {
             step.map_err(|error| problem("make", format!("image {name}"), error).error)?;
         }
         Ok(())
+    }
+}
+
+/// Waits until no other runner on this machine is at this recipe, and says so first where it must. The turn
+/// ends with the file.
+async fn turn(recipe: &Path, waits: impl Fn()) -> std::io::Result<File> {
+    let file = File::open(recipe)?;
+    let mut is_said = false;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if is_said => {}
+            Err(Errno::WOULDBLOCK) => waits(),
+            result => return result.map(|()| file).map_err(Into::into),
+        }
+        is_said = true;
+        tokio::time::sleep(TURN).await;
     }
 }
 
@@ -144,6 +172,19 @@ mod tests {
         let mut group = Group::spawn(&path)?;
         let stdout = group.child.stdout.take().unwrap();
         output_of(group, stdout).try_collect().await
+    }
+
+    #[tokio::test]
+    async fn two_runners_are_never_at_one_recipe_at_once() {
+        let (_folder, path) = recipe("true");
+        let (waits, mut waited) = tokio::sync::mpsc::unbounded_channel();
+        let first = turn(&path, || panic!("nobody else is there")).await.unwrap();
+        let other = path.clone();
+        let second = tokio::spawn(async move { turn(&other, || waits.send(()).unwrap()).await });
+        waited.recv().await.unwrap();
+        assert!(!second.is_finished());
+        drop(first);
+        second.await.unwrap().unwrap();
     }
 
     #[tokio::test]

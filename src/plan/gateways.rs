@@ -1,0 +1,192 @@
+//! Gateways: those that the file names, and those that its point and faults need.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::context::Context;
+use super::model::{Action, Engine, Failure, Fault, Gateway, Step, Trigger};
+use super::observe::Observed;
+use super::wire;
+use crate::gateway::control::{Protocol, Route};
+use crate::scenario::failure::Point;
+use crate::scenario::file as written;
+
+/// What a gateway is needed for.
+struct Need {
+    service: String,
+    /// Where it is asked for.
+    path: String,
+    /// What the point or fault can only mean.
+    protocol: Option<Protocol>,
+}
+
+/// Resolves `gateways:`, and adds what the failure needs.
+pub(super) fn build(
+    context: &mut Context<'_>,
+    written: &[written::Gateway],
+    failure: Option<(&Failure, &Point)>,
+    operations: [&[Step]; 2],
+    records: bool,
+) -> BTreeMap<String, Gateway> {
+    let callers = callers(operations);
+    let mut gateways = BTreeMap::new();
+    for (index, gateway) in written.iter().enumerate() {
+        let path = format!("gateways.{index}");
+        if !context.service(&format!("{path}.service"), &gateway.service) {
+            continue;
+        }
+        let clients = gateway.clients.iter().enumerate();
+        let known = clients.filter(|(at, client)| context.service(&format!("{path}.clients.{at}"), client));
+        let named: BTreeSet<String> = known.map(|(_, client)| client.clone()).collect();
+        let clients = if gateway.clients.is_empty() { callers.clone() } else { named };
+        let need = Need { service: gateway.service.clone(), path, protocol: gateway.protocol };
+        add(context, &mut gateways, &need, gateway.port, clients);
+    }
+    for need in needs(failure) {
+        if !gateways.contains_key(&need.service) {
+            add(context, &mut gateways, &need, None, callers.clone());
+        }
+    }
+    if records {
+        let new = |service: &&String| !gateways.contains_key(*service);
+        let observed = context.databases.keys().cloned().chain(spoken(context).into_keys());
+        let observed: BTreeSet<String> = observed.filter(|service| new(&service)).collect();
+        for service in observed {
+            record(context, &mut gateways, service, &callers);
+        }
+    }
+    gateways
+}
+
+/// The ports of observed stores that operations call too, and what is spoken there.
+fn spoken(context: &Context<'_>) -> BTreeMap<String, (u16, Protocol)> {
+    let stores = context.stores.values().filter_map(|store| match store {
+        Observed::Redis(redis) => Some((redis.service.clone(), (redis.port, Protocol::Redis))),
+        Observed::Document(document) => {
+            Some((document.call.service.clone(), (document.call.port, Protocol::Http)))
+        }
+        // Operations speak AMQP with it, which no reader of ours does.
+        Observed::RabbitMq(_) | Observed::Folder(_) => None,
+    });
+    stores.collect()
+}
+
+/// A gateway only for what it hears, where anybody could call through it.
+fn record(
+    context: &mut Context<'_>,
+    gateways: &mut BTreeMap<String, Gateway>,
+    service: String,
+    callers: &BTreeSet<String>,
+) {
+    let near = |client: &&String| **client != service && share_a_network(context, client, &service);
+    let clients: BTreeSet<String> = callers.iter().filter(near).cloned().collect();
+    if !clients.is_empty() {
+        let need = Need { service, path: "observe".to_owned(), protocol: None };
+        add(context, gateways, &need, None, clients);
+    }
+}
+
+/// The services that steps run or run something in.
+fn callers(operations: [&[Step]; 2]) -> BTreeSet<String> {
+    let caller = |step: &Step| match &step.action {
+        Action::Run { service, .. } | Action::Exec { service, .. } => Some(service.clone()),
+        _ => None,
+    };
+    operations.into_iter().flatten().filter_map(caller).collect()
+}
+
+/// What a failure needs; its point is given as it is written too.
+fn needs(failure: Option<(&Failure, &Point)>) -> Vec<Need> {
+    let Some((failure, written)) = failure else { return Vec::new() };
+    let mut needs = Vec::new();
+    if let Trigger::Wire { mark, .. } = &failure.point.trigger {
+        let protocol = wire::protocol(written);
+        needs.push(Need { service: mark.service.clone(), path: "failure.at".to_owned(), protocol });
+    }
+    for (index, planned) in failure.faults.iter().enumerate() {
+        if let Fault::Wire { service, weather, .. } = &planned.fault {
+            let path = format!("failure.inject.{index}.{}", weather.word());
+            needs.push(Need { service: service.clone(), path, protocol: None });
+        }
+    }
+    needs
+}
+
+fn add(
+    context: &mut Context<'_>,
+    gateways: &mut BTreeMap<String, Gateway>,
+    need: &Need,
+    port: Option<u16>,
+    mut clients: BTreeSet<String>,
+) {
+    clients.remove(&need.service);
+    if clients.is_empty() {
+        let message =
+            format!("nobody calls `{}` through a gateway: no `run` or `exec` step is there", need.service);
+        let diagnostic = context.wrong_key(&need.path, message);
+        diagnostic
+            .help
+            .push("name the services that call it: `gateways: [{ service, clients: [...] }]`".to_owned());
+        return;
+    }
+    clients.iter().for_each(|client| apart(context, need, client));
+    let Some(route) = route(context, need, port) else { return };
+    gateways.entry(need.service.clone()).or_default().routes.push(route);
+    gateways.entry(need.service.clone()).or_default().clients.extend(clients);
+}
+
+/// A mistake where a client shares no network with what it is to call.
+fn apart(context: &mut Context<'_>, need: &Need, client: &str) {
+    if !share_a_network(context, client, &need.service) {
+        let message =
+            format!("`{client}` and `{}` share no network: no gateway can stand between them", need.service);
+        context.wrong_key(&need.path, message);
+    }
+}
+
+fn share_a_network(context: &Context<'_>, one: &str, other: &str) -> bool {
+    let services = &context.project.services;
+    let (Some(one), Some(other)) = (services.get(one), services.get(other)) else { return false };
+    one.networks.keys().any(|network| other.networks.contains_key(network))
+}
+
+/// The port and what is spoken there, from whatever is known.
+fn route(context: &mut Context<'_>, need: &Need, port: Option<u16>) -> Option<Route> {
+    let service = need.service.clone();
+    let port = port.or_else(|| known_port(context, need));
+    let Some(port) = port else {
+        let message = format!("on which port is `{service}` called?");
+        let diagnostic = context.wrong_key(&need.path, message);
+        diagnostic
+            .help
+            .push(format!("say it: `gateways: [{{ service: {service}, port: 8080, protocol: http }}]`"));
+        return None;
+    };
+    let protocol = need.protocol.or_else(|| {
+        let observed = context.databases.get(&service).filter(|database| database.port == port);
+        let observed = observed.map(|database| match database.engine {
+            Engine::Postgres => Protocol::Postgres,
+            Engine::Mariadb => Protocol::Mysql,
+        });
+        let spoken =
+            spoken(context).get(&service).filter(|(known, _)| *known == port).map(|(_, spoken)| *spoken);
+        observed.or(spoken).or_else(|| Protocol::of(port))
+    });
+    Some(Route { service, port, protocol: protocol.unwrap_or(Protocol::Tcp) })
+}
+
+fn known_port(context: &Context<'_>, need: &Need) -> Option<u16> {
+    if let Some(database) = context.databases.get(&need.service) {
+        return Some(database.port);
+    }
+    if let Some((port, _)) = spoken(context).get(&need.service) {
+        return Some(*port);
+    }
+    let service = context.project.services.get(&need.service)?;
+    let exposed = service.expose.iter().filter_map(|port| port.split('/').next()?.parse().ok());
+    let known: BTreeSet<u16> = service.ports.iter().map(|port| port.target).chain(exposed).collect();
+    if known.len() == 1 {
+        return known.first().copied();
+    }
+    let usual = |port: &u16| need.protocol.is_none_or(|protocol| Protocol::of(*port) == Some(protocol));
+    known.iter().copied().find(usual).or_else(|| need.protocol.and_then(Protocol::port))
+}

@@ -1,0 +1,71 @@
+//! What a drill that is resumed has done already: whole runs, which are not repeated.
+
+use std::collections::BTreeSet;
+
+use crate::journal::event::{Moment, RunKind};
+use crate::journal::{Event, Record};
+use crate::sweep::{Case, Survey};
+
+/// The whole runs of one scenario.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    kinds: BTreeSet<RunKind>,
+    /// The runs of cases, with their cases, the last of each.
+    tried: Vec<(u32, u32)>,
+    pub(super) survey: Option<Survey>,
+}
+
+impl Done {
+    /// What the records of an earlier invocation say.
+    pub(super) fn of(records: &[Record], scenario: &str) -> Self {
+        let mut done = Self::default();
+        let (mut captured, mut ended) = (BTreeSet::new(), BTreeSet::new());
+        for record in records {
+            let run = record.run.unwrap_or_default();
+            match &record.event {
+                Event::Captured { moment: Moment::After, .. } => drop(captured.insert(run)),
+                Event::RunEnded { .. } => drop(ended.insert(run)),
+                Event::Surveyed { scenario: of, survey } if of == scenario => {
+                    done.survey = Some((**survey).clone());
+                }
+                _ => {}
+            }
+        }
+        for record in records {
+            let run = record.run.unwrap_or_default();
+            if let Event::RunStarted { scenario: of, kind, case } = &record.event
+                && of == scenario
+                && captured.contains(&run)
+                && ended.contains(&run)
+            {
+                done.run(run, *kind, case.as_deref());
+            }
+        }
+        done
+    }
+
+    fn run(&mut self, run: u32, kind: RunKind, case: Option<&Case>) {
+        match case {
+            None => drop(self.kinds.insert(kind)),
+            Some(case) => self.tried.push((run, case.number)),
+        }
+    }
+
+    pub(super) fn has(&self, kind: RunKind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    /// The cases that are left: those that were not tried, and those whose first look is still in doubt.
+    pub(super) fn left(&self, cases: Vec<Case>, doubted: impl Fn(u32) -> bool) -> Vec<Case> {
+        let is_settled = |case: &Case| {
+            let looks: Vec<u32> =
+                self.tried.iter().filter(|(_, number)| *number == case.number).map(|(run, _)| *run).collect();
+            match looks[..] {
+                [] => false,
+                [only] => !doubted(only),
+                _ => true,
+            }
+        };
+        cases.into_iter().filter(|case| !is_settled(case)).collect()
+    }
+}
