@@ -8,7 +8,7 @@ use backout::traffic::{Ledger, Standing};
 use crate::support::backout::{Reports, backout, drill, run_of, scenario, start};
 use crate::support::edited::Edited;
 use crate::support::killing::{announces, helped_after, kill_at, kill_when, length_of_a_drill};
-use crate::support::traces::{intended, present, records, wait_for};
+use crate::support::traces::{Followed, intended, present, wait_for};
 
 #[test]
 fn s21_nothing_is_left_after_a_kill_a_signal_or_keep() {
@@ -52,9 +52,10 @@ fn a_signal_removes_everything_and_reports_what_is_known() {
         reports.argument(),
         "scenarios/interrupted-migration/right",
     ]);
+    let mut followed = Followed::new(&journal);
     let in_second_run = || {
         let second = |record: &serde_json::Value| record["run"] == 2 && record["event"] == "stage_up";
-        records(&journal).iter().any(second)
+        followed.look().iter().any(second)
     };
     assert!(wait_for(&mut child, in_second_run));
     let status = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();

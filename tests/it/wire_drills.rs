@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::backout::{Reports, drill, run_of, scenario, start};
 use crate::support::edited::Edited;
-use crate::support::traces::{intended, records, wait_for};
+use crate::support::traces::{Followed, intended_by, wait_for};
 
 const OWN: &str = "at: { step: 1, on: db, commit: 1, hold: after }\n  inject: [ { abort: {} } ]";
 
@@ -67,14 +67,14 @@ fn a_tool_that_gives_up_on_a_delayed_and_throttled_answer_is_rolled_back() {
 }
 
 /// The gateway of the drill with this journal, once the change is under way.
-fn gateway_of(journal: &std::path::Path) -> Option<String> {
+fn gateway_of(journal: &mut Followed) -> Option<String> {
     let is_change = |record: &Value| record["event"]["step_started"]["operation"] == "change";
-    if !records(journal).iter().any(is_change) {
+    if !journal.look().iter().any(is_change) {
         return None;
     }
     let list = ["ps", "--filter", "label=backout.role=gateway", "--format", "{{.Names}}"];
     let output = Command::new("docker").args(list).output().unwrap();
-    let ours = intended(journal);
+    let ours = intended_by(journal.look());
     let running = String::from_utf8(output.stdout).unwrap();
     running.lines().find(|name| ours.contains(*name)).map(str::to_owned)
 }
@@ -91,13 +91,14 @@ fn a_gateway_that_dies_during_a_step_leaves_the_run_inconclusive() {
     let journal = reports.path().join("journal.jsonl");
     let arguments = edited.arguments(&["run", "--no-control", "--report-dir", reports.argument()]);
     let mut child = start(&arguments);
-    assert!(wait_for(&mut child, || gateway_of(&journal).is_some()), "the drill ended before its change");
-    let gateway = gateway_of(&journal).unwrap();
+    let mut journal = Followed::new(&journal);
+    assert!(wait_for(&mut child, || gateway_of(&mut journal).is_some()), "the drill ended before its change");
+    let gateway = gateway_of(&mut journal).unwrap();
     let killed = Command::new("docker").args(["kill", &gateway]).output().unwrap();
     assert!(killed.status.success(), "{killed:?}");
     let is_trouble = |record: &Value| record["event"]["trouble"].is_object();
     assert!(
-        wait_for(&mut child, || records(&journal).iter().any(is_trouble)),
+        wait_for(&mut child, || journal.look().iter().any(is_trouble)),
         "the drill ended without trouble"
     );
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM)

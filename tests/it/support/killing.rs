@@ -3,7 +3,7 @@
 use super::backout::{Reports, backout, start};
 use serde_json::Value;
 
-use super::traces::{intended, present, records, wait_for};
+use super::traces::{Followed, intended, present, records, wait_for};
 
 const SCENARIO: &str = "scenarios/interrupted-migration/right";
 
@@ -29,7 +29,8 @@ pub(crate) fn kill_when(arguments: &[impl AsRef<str>], at: &str, is_time: impl F
     let mut all = vec![first.as_ref(), "--report-dir", reports.argument()];
     all.extend(rest.iter().map(AsRef::as_ref));
     let mut child = start(&all);
-    let there = wait_for(&mut child, || is_time(&records(&journal)));
+    let mut followed = Followed::new(&journal);
+    let there = wait_for(&mut child, || is_time(followed.look()));
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(there, "the drill ended before {at}");
