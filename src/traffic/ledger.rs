@@ -54,6 +54,9 @@ pub(super) struct Open {
 pub(super) enum End {
     /// It altered something, or not.
     Altered(Fate),
+    /// It was to alter what is not there, and was told so: refused, and well answered. Whether it should be
+    /// there is a question of promises, not of the service's health.
+    Missed,
     /// It looked, and found this; or was not answered.
     Looked(Option<Seen>),
 }
@@ -151,10 +154,15 @@ impl Ledger {
         let ms = due_ms + took_us / 1000;
         let fate = match &end {
             End::Altered(fate) => Some(*fate),
+            End::Missed => Some(Fate::Refused),
             End::Looked(_) => None,
         };
         book.append(&Line::Ended { n: open.n, fate, said: said.to_owned(), ms })?;
-        let is_well = matches!(end, End::Altered(Fate::Acknowledged) | End::Looked(Some(_)));
+        let is_well = match &end {
+            End::Altered(fate) => *fate == Fate::Acknowledged,
+            End::Missed => true,
+            End::Looked(seen) => seen.is_some(),
+        };
         let entry = book.entry(open);
         (entry.took_us, entry.fate) = (Some(took_us), fate);
         entry.wrong = (!is_well).then(|| said.to_owned());
@@ -254,6 +262,10 @@ impl Book {
                 key.belief.after((open.kind != Kind::Delete).then_some(open.n), fate);
                 key.since_ms = ms;
             }
+            End::Missed => {
+                key.belief.after((open.kind != Kind::Delete).then_some(open.n), Fate::Refused);
+                key.missed_ms.get_or_insert(ms);
+            }
             End::Looked(Some(Seen::Nothing)) => {
                 key.missed_ms.get_or_insert(ms);
             }
@@ -314,6 +326,20 @@ mod tests {
         assert_eq!((second.kind, second.key.as_str()), (Kind::Write, "new"));
         ledger.close(&first, End::Altered(Fate::Acknowledged), None, "", 1000).unwrap();
         assert_eq!(ledger.open(Kind::Read, 0, "x", 9).unwrap().contents, [3]);
+    }
+
+    #[test]
+    fn who_is_told_that_there_is_nothing_to_alter_was_well_answered_and_remembers_it() {
+        let (_folder, ledger) = ledger();
+        write(&ledger, "a", Some(Fate::Acknowledged));
+        for (end, is_well) in [(End::Missed, true), (End::Altered(Fate::Refused), false)] {
+            let update = ledger.open(Kind::Update, 0, "x", 10).unwrap();
+            ledger.close(&update, end, None, "status 404", 4000).unwrap();
+            let last = ledger.entries().pop().unwrap();
+            assert_eq!((last.fate, last.is_well()), (Some(Fate::Refused), is_well));
+            let key = &ledger.keys()[0];
+            assert_eq!((key.missed_ms, key.belief.standing()), (Some(14), Standing::Present));
+        }
     }
 
     #[test]

@@ -116,6 +116,7 @@ impl Load {
 
     fn note(&self, open: &Open, reply: &Reply, due: Instant) -> std::io::Result<()> {
         let end = match self.mutation(open.kind) {
+            Some(_) if open.kind != Kind::Write && reply.is_not_there() => End::Missed,
             Some(mutation) => End::Altered(reply.fate(mutation)),
             None => End::Looked(look::seen(reply, &self.shown(&open.key, &open.contents))),
         };

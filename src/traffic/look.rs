@@ -143,7 +143,7 @@ async fn persist(load: &Load, key: &Key, deadline: Instant) -> Result<(Seen, Str
 /// What an answer shows: of some contents, by number, those that it agrees with. None when it says nothing.
 pub(super) fn seen(reply: &Reply, contents: &[(u64, Option<Value>)]) -> Option<Seen> {
     match reply {
-        Reply::Answered { status: 404 | 410, .. } => Some(Seen::Nothing),
+        reply if reply.is_not_there() => Some(Seen::Nothing),
         Reply::Answered { status: 200..=299, body } => {
             let json = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.clone()));
             Some(match json {

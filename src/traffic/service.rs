@@ -50,6 +50,11 @@ impl Reply {
         }
     }
 
+    /// Whether it says that what was asked for is not there.
+    pub(super) fn is_not_there(&self) -> bool {
+        matches!(self, Self::Answered { status: 404 | 410, .. })
+    }
+
     /// It in a few words, for the timeline.
     pub(super) fn words(&self) -> String {
         match self {

@@ -87,7 +87,7 @@ pub struct Counts {
     pub refused: u64,
     /// What has an unknown fate.
     pub unknown: u64,
-    /// Looks that were answered.
+    /// Looks that were answered; what was to alter what is not there, and was told so.
     pub looked: u64,
     /// Looks that were not.
     pub unanswered: u64,
@@ -116,7 +116,8 @@ impl Counts {
     fn add(&mut self, entry: &Entry) {
         let count = match (entry.fate, entry.is_well()) {
             (Some(Fate::Acknowledged), _) => &mut self.acknowledged,
-            (Some(Fate::Refused), _) => &mut self.refused,
+            (Some(Fate::Refused), true) => &mut self.looked,
+            (Some(Fate::Refused), false) => &mut self.refused,
             (Some(Fate::Unknown), _) => &mut self.unknown,
             (None, true) => &mut self.looked,
             (None, false) => &mut self.unanswered,
