@@ -11,6 +11,7 @@ pub mod http;
 pub mod journal;
 pub mod millis;
 pub mod outcome;
+pub mod pipeline;
 pub mod plan;
 pub mod progress;
 pub mod report;

@@ -308,10 +308,20 @@ fn stateless(context: &mut Context<'_>, staging: Option<&written::Staging>) -> B
 }
 
 fn rollback(context: &mut Context<'_>, written: &written::Rollback) -> Rollback {
-    let steps = steps::build(context, "rollback.steps", Owner::Rollback, &written.steps);
-    if written.steps.is_empty() && context.is_whole {
-        let diagnostic = context.wrong_key("rollback.steps", "the way back has no step");
-        diagnostic.help.push("list the steps that undo the change".to_owned());
+    let steps = match &written.from {
+        None => steps::build(context, "rollback.steps", Owner::Rollback, &written.steps),
+        Some(job) => steps::only(context, "rollback.from", job),
+    };
+    match (&written.from, written.steps.is_empty()) {
+        (None, true) if context.is_whole => {
+            let diagnostic = context.wrong_key("rollback.steps", "the way back has no step");
+            diagnostic.help.push("list the steps that undo the change".to_owned());
+        }
+        (Some(_), false) => {
+            let diagnostic = context.wrong_key("rollback.steps", "the way back has `steps` and `from`");
+            diagnostic.help.push("a job among other steps is a step: `- job: { … }`".to_owned());
+        }
+        _ => {}
     }
     let within = written.within.map_or(ROLLBACK, |span| span.0);
     let give_up = written.give_up.map_or(within * 3, |span| span.0);

@@ -13,6 +13,7 @@ mod failure;
 mod gateways;
 pub mod model;
 pub mod observe;
+mod pipeline;
 mod point;
 mod statements;
 mod steps;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::context::Context;
 use super::facts::{self, Given};
 use super::model::{Action, Deploy, Image, Step};
-use super::{backup, statements};
+use super::{backup, pipeline, statements};
 use crate::compose::model::{Build, PullPolicy};
 use crate::scenario::step::{self as file, Scalar};
 use crate::scenario::timespan::Timespan;
@@ -21,6 +21,13 @@ pub(super) enum Owner {
     Change,
     Rollback,
     Reference,
+}
+
+/// Resolves the job at a path, which is all of an operation.
+pub(super) fn only(context: &mut Context<'_>, path: &str, job: &file::JobStep) -> Vec<Step> {
+    let Some((title, action)) = pipeline::step(context, path, job) else { return Vec::new() };
+    let timeout = job.timeout.map_or(STEP, |span| span.0);
+    vec![Step { number: 1, id: job.id.clone(), title, action, timeout, at: context.place(path) }]
 }
 
 /// Resolves the steps at a path.
@@ -52,6 +59,7 @@ fn word(step: &file::Step) -> &'static str {
         file::Step::Volume(_) => "volume",
         file::Step::Backup(_) => "backup",
         file::Step::Restore(_) => "restore",
+        file::Step::Job(_) => "job",
     }
 }
 
@@ -67,6 +75,7 @@ fn common(step: &file::Step) -> (Option<&String>, Option<Timespan>) {
         file::Step::Volume(step) => (step.id.as_ref(), step.timeout),
         file::Step::Backup(step) => (Some(&step.id), step.timeout),
         file::Step::Restore(step) => (step.id.as_ref(), step.timeout),
+        file::Step::Job(step) => (step.id.as_ref(), step.timeout),
     }
 }
 
@@ -82,6 +91,7 @@ fn action(context: &mut Context<'_>, at: &str, owner: Owner, step: &file::Step) 
         file::Step::Volume(step) => seed_only(context, at, owner).then(|| volume(context, at, step))?,
         file::Step::Backup(step) => backup::backup(context, at, step),
         file::Step::Restore(step) => backup::restore(context, at, step),
+        file::Step::Job(step) => pipeline::step(context, at, step),
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::expect::{Expect, SqlFact};
 use super::failure::Failure;
 use super::observe::{Document, Folder, RabbitMq, Redis};
-use super::step::Step;
+use super::step::{JobStep, Step};
 use super::timespan::Timespan;
 use super::traffic::Traffic;
 use super::{expect::HttpCall, expect::LogFact};
@@ -206,8 +206,10 @@ pub struct Rollback {
     /// When it may exit with an error.
     pub may_refuse: Option<MayRefuse>,
     /// Its steps.
-    #[schemars(length(min = 1))]
+    #[serde(default)]
     pub steps: Vec<Step>,
+    /// Instead of steps: the job of the delivery pipeline that takes a release back.
+    pub from: Option<JobStep>,
 }
 
 /// When a rollback may exit with an error although the state is right.

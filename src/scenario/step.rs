@@ -35,6 +35,28 @@ pub enum Step {
     Backup(BackupStep),
     /// Puts a backup back: one that a `backup` step made, or a plain SQL dump of yours.
     Restore(RestoreStep),
+    /// Runs a job of the delivery pipeline, as GitLab CI or GitHub Actions would.
+    Job(JobStep),
+}
+
+/// `job`: the commands of a pipeline's own file.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobStep {
+    /// A name for this step.
+    pub id: Option<String>,
+    /// The pipeline: a `.gitlab-ci.yml`, or a workflow of GitHub Actions.
+    pub file: String,
+    /// The job in it.
+    pub job: String,
+    /// The Compose service that stands for the pipeline's runner: it has bash, what the commands need, and the
+    /// files; its entrypoint runs what it is given.
+    pub service: String,
+    /// Added to the service's environment; the job's own variables come after.
+    #[serde(default)]
+    pub env: BTreeMap<String, Scalar>,
+    /// How long it may take (default 10 min).
+    pub timeout: Option<Timespan>,
 }
 
 /// `run`: a one-shot Compose service.

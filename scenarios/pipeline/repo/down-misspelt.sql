@@ -1,0 +1,4 @@
+BEGIN;
+DROP INDEX orders_status_ix;
+ALTER TABLE orders DROP COLUMN status;
+COMMIT;
