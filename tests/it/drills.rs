@@ -7,56 +7,6 @@ use serde_json::json;
 use crate::support::backout::{backout, checks, copy_of_scenarios, drill, edit, run_of, scenario};
 
 #[test]
-fn the_nightly_drill_ends_as_its_marks_say_with_the_reasons() {
-    let (output, reports) = drill(&["drills/nightly.yaml"]);
-    assert_eq!(output.code, 0, "{}\n{}", output.stdout, output.stderr);
-    let card = reports.scorecard();
-    assert_eq!(card["verdict"], "pass");
-
-    let wrong = scenario(&card, "drop-column/wrong");
-    assert_eq!(
-        (&wrong["verdict"], &wrong["met"], &wrong["level"]),
-        (&json!("fail"), &json!(true), &json!(0))
-    );
-    assert_eq!(checks(wrong, "fail"), ["data"]);
-    let interrupted = run_of(wrong, "interrupted");
-    assert_eq!(interrupted["class"], "silent");
-    assert_eq!(interrupted["rollback"]["exit_code"], 0);
-    assert_eq!(
-        (&interrupted["state"]["schema"], &interrupted["state"]["data"]),
-        (&json!("same"), &json!("differs"))
-    );
-    assert_eq!(
-        (&interrupted["point"]["statement"], &interrupted["point"]["statements"]),
-        (&json!(3), &json!(3))
-    );
-    assert_eq!(interrupted["point"]["completed"], 2);
-    let fault = &interrupted["fault"][0];
-    assert_eq!(
-        (&fault["kind"], &fault["on"], &fault["acted"]),
-        (&json!("abort"), &json!(null), &json!(true))
-    );
-    assert_eq!(interrupted["effect"], true);
-
-    for right in ["drop-column/right", "interrupted-migration/right", "bad-image"] {
-        let right = scenario(&card, right);
-        assert_eq!((&right["verdict"], &right["level"]), (&json!("pass"), &json!(2)), "{right:#}");
-        assert_eq!(run_of(right, "interrupted")["class"], "restored");
-    }
-    let stuck = run_of(scenario(&card, "interrupted-migration/wrong"), "interrupted");
-    assert_eq!(stuck["class"], "broken");
-    assert_eq!(
-        (&stuck["rollback"]["result"], &stuck["rollback"]["exit_code"]),
-        (&json!("failed"), &json!(1))
-    );
-    assert!(stuck["rollback"]["error"].as_str().unwrap().contains("42704"), "{stuck:#}");
-    let finished = run_of(scenario(&card, "interrupted-migration/wrong"), "finished");
-    assert_eq!(finished["verdict"], "pass", "run whole, the wrong down works: {finished:#}");
-    let bad = run_of(scenario(&card, "bad-image"), "control");
-    assert_eq!(bad["state"]["system"], "differs");
-}
-
-#[test]
 fn s9_an_edited_down_script_changes_the_next_verdict() {
     let copy = copy_of_scenarios();
     let right = copy.path().join("scenarios/drop-column/right");

@@ -1,6 +1,6 @@
 //! Clients that write while a release is made and taken back, on real services.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::backout::{checks, copy_of_scenarios, drill, edit, run_of, scenario};
 use crate::support::edited::Edited;
@@ -11,45 +11,6 @@ fn finished(card: &Value, path: &str) -> Value {
 
 fn counted(traffic: &Value, wrong: &str) -> u64 {
     traffic["read_back"][wrong]["count"].as_u64().unwrap()
-}
-
-#[test]
-fn what_a_backup_silently_loses_is_counted() {
-    let (output, reports) = drill(&["scenarios/restore/wrong"]);
-    assert_eq!(output.code, 1, "{}\n{}", output.stdout, output.stderr);
-    let card = reports.scorecard();
-    let wrong = scenario(&card, "restore/wrong");
-    assert_eq!(checks(wrong, "fail"), ["data", "promises"]);
-    for kind in ["finished", "interrupted"] {
-        let run = run_of(wrong, kind);
-        assert_eq!((&run["class"], &run["rollback"]["exit_code"]), (&json!("silent"), &json!(0)));
-        let lost = counted(&run["traffic"][0], "lost");
-        let acknowledged = run["traffic"][0]["read_back"]["acknowledged"].as_u64().unwrap();
-        assert!(0 < lost && lost <= acknowledged, "{kind}: {lost} of {acknowledged}");
-        assert_eq!(counted(&run["traffic"][0], "phantom") + counted(&run["traffic"][0], "duplicated"), 0);
-    }
-    assert!(output.stdout.contains("rollback is not backup"), "{}", output.stdout);
-}
-
-#[test]
-fn a_release_is_taken_back_under_live_orders_and_every_promise_is_kept() {
-    let (output, reports) = drill(&["scenarios/restore/right"]);
-    assert_eq!(output.code, 0, "{}\n{}", output.stdout, output.stderr);
-    let card = reports.scorecard();
-    let right = scenario(&card, "restore/right");
-    assert_eq!((&right["verdict"], &right["level"]), (&json!("pass"), &json!(2)));
-    let finished = run_of(right, "finished");
-    let traffic = &finished["traffic"][0];
-    assert!(traffic["read_back"]["acknowledged"].as_u64().unwrap() > 10, "{traffic:#}");
-    let windows = traffic["windows"].as_array().unwrap();
-    let seen = windows.iter().find(|one| one["name"] == "old code on the new schema");
-    assert!(seen.is_some_and(|seen| seen["requests"].as_u64().unwrap() >= 5), "{traffic:#}");
-    let phases: Vec<&str> =
-        traffic["phases"].as_array().unwrap().iter().map(|phase| phase["name"].as_str().unwrap()).collect();
-    assert_eq!(phases[..2], ["before", "change"]);
-    assert_eq!(phases.last(), Some(&"after"), "the service is seen once more when all is done");
-    let rows = finished["rows"].as_array().unwrap();
-    assert!(rows.iter().any(|rows| rows["extra"].as_u64() > Some(0)), "the orders are there: {rows:?}");
 }
 
 #[test]

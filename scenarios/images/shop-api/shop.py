@@ -2,7 +2,8 @@
 of a customer, PUT and DELETE /orders?customer=NAME change and remove them, GET /healthz asks the database.
 
 Version 1 shows an order's note. Version 2 does not know the column. Version 2-broken is a release that
-was built against a setting nobody has: it answers, and it is never healthy.
+was built against a setting nobody has: it answers, and it is never healthy. AMOUNT_COLUMN says what the
+column of an order's amount is called.
 """
 
 import json
@@ -16,6 +17,8 @@ import psycopg2
 
 VERSION = os.environ["SHOP_VERSION"]
 COLUMNS = ["id", "customer", "amount"] + (["note"] if VERSION == "1" else [])
+AMOUNT = os.environ.get("AMOUNT_COLUMN", "amount")
+SELECT = "SELECT " + ", ".join(AMOUNT if column == "amount" else column for column in COLUMNS) + " FROM orders"
 
 
 def connect():
@@ -75,17 +78,16 @@ class Shop(BaseHTTPRequestHandler):
         if VERSION == "2-broken" and "PAYMENT_PROVIDER" not in os.environ:
             self.answer(503, {"error": "PAYMENT_PROVIDER is not set"})
             return
-        query("SELECT " + ", ".join(COLUMNS) + " FROM orders LIMIT 1")
+        query(SELECT + " LIMIT 1")
         self.answer(200, {"ok": True})
 
     def orders(self, customer):
-        text = "SELECT " + ", ".join(COLUMNS) + " FROM orders WHERE customer = %s"
-        rows = query(text, (customer,), every=True)
+        rows = query(SELECT + " WHERE customer = %s", (customer,), every=True)
         self.answer(200, [dict(zip(COLUMNS, map(str, row))) for row in rows])
 
     def do_PUT(self):
         order = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
-        self.alter("UPDATE orders SET amount = %s WHERE customer = %s RETURNING id", (order.get("amount"),))
+        self.alter(f"UPDATE orders SET {AMOUNT} = %s WHERE customer = %s RETURNING id", (order.get("amount"),))
 
     def do_DELETE(self):
         self.alter("DELETE FROM orders WHERE customer = %s RETURNING id", ())
@@ -98,7 +100,7 @@ class Shop(BaseHTTPRequestHandler):
             self.answer(503, {"error": str(error).strip()})
 
     def order(self, number):
-        row = query("SELECT " + ", ".join(COLUMNS) + " FROM orders WHERE id = %s", (number,))
+        row = query(SELECT + " WHERE id = %s", (number,))
         if row is None:
             self.answer(404, {"error": "no such order"})
         else:
@@ -111,7 +113,7 @@ class Shop(BaseHTTPRequestHandler):
                 self.answer(404, {"error": "no such page"})
                 return
             row = query(
-                "INSERT INTO orders (customer, amount) VALUES (%s, %s) RETURNING id",
+                f"INSERT INTO orders (customer, {AMOUNT}) VALUES (%s, %s) RETURNING id",
                 (order["customer"], order["amount"]),
             )
             self.answer(201, {"id": row[0]})

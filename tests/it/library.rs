@@ -1,0 +1,216 @@
+//! The shipped scenarios, pair by pair, as the nightly drill marks them: the wrong half fails for its reason and
+//! no other, the right half passes. At one point each, with their controls; sweeps are in `tests/soak`.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::support::backout::{Output, copy_of_scenarios, drill, run_of, scenario};
+
+fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The lines of the nightly drill that name scenarios, each with its scenario.
+fn nightly() -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(repository().join("drills/nightly.yaml")).unwrap();
+    let lines = text.lines().filter_map(|line| {
+        let (_, rest) = line.split_once("path: ../scenarios/")?;
+        let end = rest.find([',', ' ', '}'])?;
+        Some((rest[..end].to_owned(), line.to_owned()))
+    });
+    lines.collect()
+}
+
+/// Drills what the nightly drill says of the scenarios in a folder, without sweeps, and demands that all of it
+/// ends as marked and that the report shows this.
+#[track_caller]
+fn drilled(folder: &str, shown: &[&str]) -> (Output, Value) {
+    let lines = nightly().into_iter().filter(|(path, _)| Path::new(path).starts_with(folder));
+    let lines: Vec<String> = lines
+        .map(|(_, line)| line.replace(", sweep: reduced", "").replace("level: 3", "level: 2") + "\n")
+        .collect();
+    assert!(!lines.is_empty(), "drills/nightly.yaml does not name {folder}");
+    let copy = copy_of_scenarios();
+    let file = copy.path().join("drills").join("part.yaml");
+    std::fs::create_dir(copy.path().join("drills")).unwrap();
+    std::fs::write(&file, format!("format: 1\nname: part\nscenarios:\n{}", lines.concat())).unwrap();
+    let (output, reports) = drill(&["--root", copy.path().to_str().unwrap(), file.to_str().unwrap()]);
+    assert_eq!(output.code, 0, "{}\n{}", output.stdout, output.stderr);
+    let told = output.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for text in shown {
+        assert!(told.contains(text), "{text}\n{}", output.stdout);
+    }
+    let card = reports.scorecard();
+    (output, card)
+}
+
+#[test]
+fn every_shipped_scenario_is_drilled_and_says_its_story() {
+    let mut found = Vec::new();
+    let mut folders = vec![repository().join("scenarios")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.ends_with("scenario.yaml") {
+                found.push(folder.strip_prefix(repository().join("scenarios")).unwrap().to_owned());
+            }
+        }
+    }
+    let drilled: Vec<PathBuf> = nightly().into_iter().map(|(path, _)| path.into()).collect();
+    // It waits for people.
+    found.retain(|path| path != Path::new("game-day"));
+    for path in &found {
+        assert!(drilled.contains(path), "drills/nightly.yaml does not name {}", path.display());
+        let name = path.iter().next().unwrap();
+        let story = repository().join("scenarios").join(name).join("README.md");
+        assert!(story.exists(), "{} is missing", story.display());
+    }
+    assert_eq!(found.len(), drilled.len());
+}
+
+#[test]
+fn a_dropped_column() {
+    let (_, card) = drilled("drop-column", &["public.orders: 1000 of 1000 rows changed: note"]);
+    let wrong = scenario(&card, "drop-column/wrong");
+    assert_eq!(
+        (&wrong["verdict"], &wrong["met"], &wrong["level"]),
+        (&json!("fail"), &json!(true), &json!(0))
+    );
+    let interrupted = run_of(wrong, "interrupted");
+    assert_eq!((&interrupted["class"], &interrupted["effect"]), (&json!("silent"), &json!(true)));
+    assert_eq!(interrupted["rollback"]["exit_code"], 0);
+    assert_eq!(
+        (&interrupted["state"]["schema"], &interrupted["state"]["data"]),
+        (&json!("same"), &json!("differs"))
+    );
+    let point = &interrupted["point"];
+    assert_eq!([&point["statement"], &point["statements"], &point["completed"]], [3, 3, 2]);
+    let fault = &interrupted["fault"][0];
+    assert_eq!(
+        (&fault["kind"], &fault["on"], &fault["acted"]),
+        (&json!("abort"), &json!(null), &json!(true))
+    );
+    let right = scenario(&card, "drop-column/right");
+    assert_eq!((&right["verdict"], &right["level"]), (&json!("pass"), &json!(2)), "{right:#}");
+    assert_eq!(run_of(right, "interrupted")["class"], "restored");
+}
+
+#[test]
+fn a_migration_that_stops_half_way() {
+    let (_, card) = drilled("interrupted-migration", &["the rollback failed with exit code 1"]);
+    let wrong = scenario(&card, "interrupted-migration/wrong");
+    let stuck = run_of(wrong, "interrupted");
+    assert_eq!(stuck["class"], "broken");
+    assert_eq!(
+        (&stuck["rollback"]["result"], &stuck["rollback"]["exit_code"]),
+        (&json!("failed"), &json!(1))
+    );
+    assert!(stuck["rollback"]["error"].as_str().unwrap().contains("42704"), "{stuck:#}");
+    let finished = run_of(wrong, "finished");
+    assert_eq!(finished["verdict"], "pass", "run whole, the wrong down works: {finished:#}");
+}
+
+#[test]
+fn a_release_that_never_becomes_healthy() {
+    let (_, card) = drilled("bad-image", &[]);
+    let bad = scenario(&card, "bad-image");
+    assert_eq!(run_of(bad, "control")["state"]["system"], "differs");
+    assert_eq!(run_of(bad, "interrupted")["class"], "restored");
+}
+
+#[test]
+fn a_commit_that_nobody_heard_of() {
+    let (_, card) = drilled("unheard-commit", &["column public.orders.status: was not there before"]);
+    let wrong = run_of(scenario(&card, "unheard-commit/wrong"), "interrupted").clone();
+    assert_eq!((&wrong["class"], &wrong["point"]["side"]), (&json!("silent"), &json!("after")));
+}
+
+#[test]
+fn a_backup_that_is_taken_for_a_rollback() {
+    let (_, card) = drilled("restore", &["rollback is not backup"]);
+    let wrong = scenario(&card, "restore/wrong");
+    for kind in ["finished", "interrupted"] {
+        let run = run_of(wrong, kind);
+        assert_eq!((&run["class"], &run["rollback"]["exit_code"]), (&json!("silent"), &json!(0)));
+        let back = &run["traffic"][0]["read_back"];
+        let count = |wrong: &str| back[wrong]["count"].as_u64().unwrap();
+        assert!(
+            0 < count("lost") && count("lost") <= back["acknowledged"].as_u64().unwrap(),
+            "{kind}: {back:#}"
+        );
+        assert_eq!(count("phantom") + count("duplicated"), 0, "{kind}: {back:#}");
+    }
+    let finished = run_of(scenario(&card, "restore/right"), "finished").clone();
+    let traffic = &finished["traffic"][0];
+    assert!(traffic["read_back"]["acknowledged"].as_u64().unwrap() > 10, "{traffic:#}");
+    let windows = traffic["windows"].as_array().unwrap();
+    let seen = windows.iter().find(|one| one["name"] == "old code on the new schema");
+    assert!(seen.is_some_and(|seen| seen["requests"].as_u64().unwrap() >= 5), "{traffic:#}");
+    let phases = traffic["phases"].as_array().unwrap();
+    let phases: Vec<&str> = phases.iter().map(|phase| phase["name"].as_str().unwrap()).collect();
+    assert_eq!(phases[..2], ["before", "change"]);
+    assert_eq!(phases.last(), Some(&"after"), "the service is seen once more when all is done");
+    let rows = finished["rows"].as_array().unwrap();
+    assert!(rows.iter().any(|rows| rows["extra"].as_u64() > Some(0)), "the orders are there: {rows:?}");
+}
+
+#[test]
+fn a_column_that_is_renamed_under_running_code() {
+    let (_, card) =
+        drilled("rename-column", &["old code on the new schema fails:", "expand first, contract last"]);
+    let wrong = scenario(&card, "rename-column/wrong");
+    assert_eq!(run_of(wrong, "finished")["class"], "restored", "the way back works, and that is not enough");
+}
+
+#[test]
+fn a_contract_step_under_running_code() {
+    drilled(
+        "contract",
+        &[
+            "public.coupons: the table held 2 rows and holds 0",
+            "note 'order 1' → NULL",
+            "amount '7.99' → '8.00'",
+            "old code on the new schema fails:",
+        ],
+    );
+}
+
+#[test]
+fn a_batch_job_that_is_killed_between_two_commits() {
+    let (_, card) = drilled("batch-job", &["30 missing", "amount '7.99' → '8.79'"]);
+    let right = run_of(scenario(&card, "batch-job/right"), "interrupted").clone();
+    assert_eq!((&right["point"]["side"], &right["effect"]), (&json!("after"), &json!(true)));
+}
+
+#[test]
+fn an_image_that_goes_back_without_its_rows() {
+    let (output, card) = drilled("image-back", &["holds 900 (rows: 100 missing)"]);
+    let state = &run_of(scenario(&card, "image-back/wrong"), "finished")["state"];
+    assert_eq!((&state["system"], &state["data"]), (&json!("same"), &json!("differs")));
+    // Two facts, on two lines.
+    let lines: Vec<&str> = output.stdout.lines().collect();
+    assert!(lines.iter().any(|line| line.starts_with(" system") && line.contains("as before")));
+    assert!(lines.iter().any(|line| line.starts_with(" data") && line.contains("DIFFERS")));
+}
+
+#[test]
+fn a_release_of_two_services_that_stops_after_the_first() {
+    drilled(
+        "half-deployed",
+        &["env SHOP_VERSION 1 → 2", "service desk: env NEW_CHECKOUT was not there (is off)"],
+    );
+}
+
+#[test]
+fn a_flag_that_changes_what_is_written_where_others_read() {
+    drilled("shared-flag", &["type 'hash' → 'string'", "body 'book=1' → '{\"book\": \"1\"}'", "corrupt:"]);
+}
+
+#[test]
+fn a_rollback_job_that_is_green_although_it_failed() {
+    let (_, card) = drilled("pipeline", &["job rollback of .gitlab-ci.yml in runner"]);
+    let wrong = run_of(scenario(&card, "pipeline/wrong"), "finished").clone();
+    assert_eq!((&wrong["class"], &wrong["rollback"]["exit_code"]), (&json!("silent"), &json!(0)));
+}
