@@ -141,6 +141,7 @@ fn when(when: &When) -> &'static str {
         When::AtOnce => "at once after the failure",
         When::Facilitator => "when the facilitator says so",
         When::Fact { .. } => "when a fact holds",
+        When::Alert { .. } => "when an alert fires",
     }
 }
 
