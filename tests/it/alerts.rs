@@ -21,7 +21,7 @@ fn an_alert_on_what_the_failure_does_not_move_leaves_the_rollback_uninvoked() {
     assert_eq!(alerts[0]["message"], "ShopDown did not fire: 12 s were allowed after the failure");
     assert_eq!(alerts[0]["at"]["file"], "scenarios/unnoticed/wrong/scenario.yaml");
     let evidence = alerts[0]["evidence"].to_string();
-    assert!(evidence.contains("it is quiet") && evidence.contains("asked "), "{evidence}");
+    assert!(evidence.contains("it is quiet") && evidence.contains("requests of orders failed"), "{evidence}");
     assert_eq!(interrupted["alerts"][0]["fired_seconds"], Value::Null);
     assert_eq!(interrupted["rollback"]["result"], "not_invoked");
     let rollback = &findings(interrupted, "rollback")[0]["message"];

@@ -17,8 +17,10 @@ const CLOSE_MS: u64 = 1000;
 pub(in crate::verdict) fn check(plan: &Plan, run: &Run, traffic: &[TrafficVerdict]) -> Vec<Finding> {
     let Some(failed) = run.point_ms.filter(|_| heeds(run)) else { return Vec::new() };
     let all = (0..).zip(&plan.expect.alerts);
-    all.map(|(at, alert)| Watched::of(run, at, alert, failed).judged(&well(plan, run, traffic, failed)))
-        .collect()
+    all.map(|(at, alert)| {
+        Watched::of(run, (at, alert), failed, traffic).judged(&well(plan, run, traffic, failed))
+    })
+    .collect()
 }
 
 /// One finding per alert for the idle run: what fires without a failure notices none. A fault that is injected
@@ -94,39 +96,39 @@ struct Watched<'r> {
     rollback: (Option<u64>, Option<u64>),
     /// How often alerts were asked for, and until when.
     watched: Option<(u64, u64)>,
+    traffic: &'r [TrafficVerdict],
 }
 
 /// The answer, or what is still to be asked.
-type Answer<T> = Result<T, Finding>;
+type Answer<T> = Result<T, Box<Finding>>;
 
 impl<'r> Watched<'r> {
-    fn of(run: &'r Run, at: u32, alert: &'r Alert, failed: u64) -> Self {
+    fn of(run: &'r Run, (at, alert): (u32, &'r Alert), failed: u64, traffic: &'r [TrafficVerdict]) -> Self {
         let rollback =
             (run.began.get(&Operation::Rollback).copied(), run.ended.get(&Operation::Rollback).copied());
-        Self { alert, turns: turns(run, at), failed, rollback, watched: run.alerts_watched }
+        Self { alert, turns: turns(run, at), failed, rollback, watched: run.alerts_watched, traffic }
     }
 
     fn judged(&self, well: &Well) -> Finding {
-        self.answer(well).unwrap_or_else(|finding| finding).at(&self.alert.at)
+        self.answer(well).unwrap_or_else(|finding| *finding).at(&self.alert.at)
     }
 
     fn answer(&self, well: &Well) -> Answer<Finding> {
         let name = &self.alert.name;
         let Some((looks, until)) = self.watched else {
-            return Err(self.unknown(format!("{name} could not be watched"), "the run ended before"));
+            return Err(unknown(format!("{name} could not be watched"), "the run ended before"));
         };
         self.quiet_before()?;
         let fired = self.fired(until)?;
-        let took = since(self.failed, fired);
-        let noticed = format!("{name} fired {took:.1} s after the failure");
+        let noticed = format!("{name} fired {:.1} s after the failure", since(self.failed, fired));
         let Some(rolled_back) = self.rollback.1 else {
             return Ok(Finding::new(Check::Alerts, Outcome::Pass, noticed));
         };
         let resolved = self.resolved(rolled_back, until)?;
         self.not_early(resolved, well)?;
         let message = format!("{noticed}, and resolved {:.1} s after it", since(self.failed, resolved));
-        Ok(Finding::new(Check::Alerts, Outcome::Pass, message)
-            .seen([format!("asked {} times", grouped(looks))]))
+        let asked = format!("asked {} times", grouped(looks));
+        Ok(Finding::new(Check::Alerts, Outcome::Pass, message).seen([asked]))
     }
 
     /// It did not fire before the failure.
@@ -135,57 +137,48 @@ impl<'r> Watched<'r> {
         let before = || self.turns.iter().take_while(|turn| turn.ms < self.failed);
         if let Some(turn) = before().find(|turn| turn.is == Some(true)) {
             let seen = format!("{:.1} s before the failure: {}", since(turn.ms, self.failed), turn.seen);
-            return Err(self
-                .wrong(format!("{name} fired before the failure"), [seen])
-                .next("find what else sets it off; or, where things break earlier, put the point there"));
+            let next = "find what else sets it off; or, where things break earlier, put the point there";
+            return Err(wrong(format!("{name} fired before the failure"), [seen], next));
         }
-        match before().find(|turn| turn.is.is_none()) {
-            Some(turn) => {
-                Err(self
-                    .unknown(format!("nobody can say whether {name} fired before the failure"), &turn.seen))
-            }
-            None if before().next().is_none() => {
-                let message = format!("nobody can say whether {name} fired before the failure");
-                Err(self.unknown(message, "it was not asked for before"))
-            }
-            None => Ok(()),
-        }
+        let unseen = match before().find(|turn| turn.is.is_none()) {
+            Some(turn) => &turn.seen,
+            None if before().next().is_none() => "it was not asked for before",
+            None => return Ok(()),
+        };
+        Err(unknown(format!("nobody can say whether {name} fired before the failure"), unseen))
     }
 
     /// When it fired, in its time.
     fn fired(&self, until: u64) -> Answer<u64> {
         let (name, allowed) = (&self.alert.name, crate::millis::of(self.alert.fires_within));
-        let fired = self.turns.iter().find(|turn| turn.ms >= self.failed && turn.is == Some(true));
-        let over = self.failed + allowed;
+        let (over, seconds) = (self.failed + allowed, allowed as f64 / 1000.0);
         // From the rollback on there is nothing left that it could notice.
         let end = over.min(until).min(self.rollback.0.unwrap_or(u64::MAX));
-        let (seconds, window) = (allowed as f64 / 1000.0, since(self.failed, end));
-        if let Some(fired) = fired.filter(|turn| turn.ms <= over) {
-            return Ok(fired.ms);
-        }
-        if let Some(turn) = self.unseen(self.failed, end) {
-            return Err(self.unknown(format!("nobody can say whether {name} fired in its time"), &turn.seen));
-        }
-        match fired {
-            Some(turn) => {
-                let took = since(self.failed, turn.ms);
+        let fired = self.turns.iter().find(|turn| turn.ms >= self.failed && turn.is == Some(true));
+        match (fired, self.unseen(self.failed, end)) {
+            (Some(fired), _) if fired.ms <= over => Ok(fired.ms),
+            (_, Some(unseen)) => {
+                Err(unknown(format!("nobody can say whether {name} fired in its time"), &unseen.seen))
+            }
+            (Some(fired), None) => {
+                let took = since(self.failed, fired.ms);
                 let message =
                     format!("{name} fired too late: {took:.1} s after the failure, {seconds} s are allowed");
-                Err(self
-                    .wrong(message, [turn.seen.clone()])
-                    .next("evaluate its rule more often, or shorten its `for`"))
+                let next = "evaluate its rule more often, or shorten its `for`";
+                Err(wrong(message, [fired.seen.clone()], next))
             }
-            None if end < over => {
-                let message =
-                    format!("{name} had no time to fire: the rollback began {window:.1} s after the failure");
-                let finding = self.unknown(message, &format!("{seconds} s are allowed"));
-                Err(finding.next("allow it less, or say `when: at_once`, which gives alerts their time"))
+            (None, None) if end < over => {
+                let had = since(self.failed, end);
+                let message = format!("{name} had no time to fire: it was over {had:.1} s after the failure");
+                let allowed =
+                    format!("{seconds} s are allowed; a rollback `at_once` gives alerts their time");
+                Err(unknown(message, &allowed))
             }
-            None => {
+            (None, None) => {
                 let message = format!("{name} did not fire: {seconds} s were allowed after the failure");
-                Err(self.wrong(message, self.last_seen()).next(
-                    "alert on what the failure moves: what clients are told, and not whether a process runs",
-                ))
+                let next =
+                    "alert on what the failure moves: what clients are told, and not whether a process runs";
+                Err(wrong(message, self.last_seen(), next))
             }
         }
     }
@@ -202,16 +195,16 @@ impl<'r> Watched<'r> {
                 let message = format!(
                     "{name} resolved too late: {took:.1} s after the rollback, {seconds} s are allowed"
                 );
-                Err(self.wrong(message, []).next(next))
+                Err(wrong(message, [], next))
             }
             Some(Turn { is: Some(true), seen, .. }) if until >= over => {
                 let message = format!("{name} never resolved: {seconds} s were allowed after the rollback");
                 let still = format!("{:.1} s after the rollback: {seen}", since(rolled_back, until));
-                Err(self.wrong(message, [still]).next(next))
+                Err(wrong(message, [still], next))
             }
             last => {
                 let seen = last.map_or("it was not asked for", |turn| &turn.seen);
-                Err(self.unknown(format!("nobody can say whether {name} resolved"), seen))
+                Err(unknown(format!("nobody can say whether {name} resolved"), seen))
             }
         }
     }
@@ -220,21 +213,20 @@ impl<'r> Watched<'r> {
     fn not_early(&self, resolved: u64, well: &Well) -> Answer<()> {
         let name = &self.alert.name;
         let after = |ms| format!("{:.1} s after the failure", since(self.failed, ms));
-        let early = |seen: String| {
-            let quiet = format!("quiet since {}", after(resolved));
-            self.wrong(format!("{name} resolved before the system was well"), [quiet, seen]).next(
-                "alert on what tells the failure from silence: without requests there is no error either",
-            )
-        };
-        match well {
+        let seen = match well {
             Well::Since(ms, what) if resolved + CLOSE_MS < *ms => {
-                Err(early(format!("well since {}: {what}", after(*ms))))
+                format!("well since {}: {what}", after(*ms))
             }
-            Well::Since(..) => Ok(()),
-            Well::Never(what) => Err(early(format!("never well: {what}"))),
-            Well::Unknown(what) => Err(self
-                .unknown(format!("nobody can say whether the system was well when {name} resolved"), what)),
-        }
+            Well::Since(..) => return Ok(()),
+            Well::Never(what) => format!("never well: {what}"),
+            Well::Unknown(what) => {
+                let message = format!("nobody can say whether the system was well when {name} resolved");
+                return Err(unknown(message, what));
+            }
+        };
+        let message = format!("{name} resolved before the system was well");
+        let next = "alert on what tells the failure from silence: without requests there is no error either";
+        Err(wrong(message, [format!("quiet since {}", after(resolved)), seen], next))
     }
 
     /// The first moment of a span in which nobody could say.
@@ -248,17 +240,23 @@ impl<'r> Watched<'r> {
     fn last_seen(&self) -> Vec<String> {
         let told = self.watched.map(|(looks, _)| format!("asked {} times", grouped(looks)));
         let last = self.turns.last().map(|turn| turn.seen.clone());
-        last.into_iter().chain(told).collect()
+        last.into_iter().chain(told).chain(self.traffic.iter().filter_map(unserved)).collect()
     }
+}
 
-    fn wrong(&self, message: String, seen: impl IntoIterator<Item = String>) -> Finding {
-        Finding::new(Check::Alerts, Outcome::Fail, message).seen(seen)
-    }
+fn wrong(message: String, seen: impl IntoIterator<Item = String>, next: &str) -> Box<Finding> {
+    Box::new(Finding::new(Check::Alerts, Outcome::Fail, message).seen(seen).next(next))
+}
 
-    fn unknown(&self, message: String, seen: &str) -> Finding {
-        let finding = Finding::new(Check::Alerts, Outcome::Inconclusive, message);
-        finding.seen([seen.to_owned()]).next("an Alertmanager that cannot be asked calls nobody either")
-    }
+fn unknown(message: String, seen: &str) -> Box<Finding> {
+    Box::new(Finding::new(Check::Alerts, Outcome::Inconclusive, message).seen([seen.to_owned()]))
+}
+
+/// What clients had to bear from the failure until the rollback.
+fn unserved(served: &TrafficVerdict) -> Option<String> {
+    let phase = served.phases.iter().find(|phase| phase.name == "failure")?;
+    let (failed, all) = (grouped(phase.counts.failed()), grouped(phase.counts.all()));
+    Some(format!("meanwhile {failed} of {all} requests of {} failed", served.name))
 }
 
 /// Since when services, expectations on HTTP and clients all say that the system is well: since the latest of
@@ -287,7 +285,8 @@ fn well_again(what: String, turns: &[Turn]) -> Option<Well> {
     let last = turns.last()?;
     let said = format!("{what}: {}", last.seen);
     match last.is {
-        Some(true) => (turns.len() > 1).then(|| Well::Since(last.ms, said)),
+        // Who was well from the first look on was never unwell.
+        Some(true) => (turns.len() > 1).then_some(Well::Since(last.ms, said)),
         Some(false) => Some(Well::Never(said)),
         None => Some(Well::Unknown(said)),
     }
