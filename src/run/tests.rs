@@ -46,7 +46,11 @@ fn scenario(change: &str, failure: &str, rollback: &str) -> Plan {
          postgres, database: d, user: u, password: {{ env: POSTGRES_PASSWORD }} }}\nchange:\n{change}\nfailure:\n{failure}\n\
          rollback:\n{rollback}\nexpect: {{ data: as_before }}\n"
     );
-    let files = MemoryFiles::new([("/s/scenario.yaml", text.as_str()), ("/s/compose.yaml", COMPOSE)]);
+    planned(&text)
+}
+
+fn planned(text: &str) -> Plan {
+    let files = MemoryFiles::new([("/s/scenario.yaml", text), ("/s/compose.yaml", COMPOSE)]);
     let variables = BTreeMap::new();
     let input = Input { files: &files, variables: &variables, allow_host: false, records: false };
     match plan::scenario(input, Path::new("/s"), "s") {

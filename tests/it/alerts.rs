@@ -28,8 +28,8 @@ fn an_alert_on_what_the_failure_does_not_move_leaves_the_rollback_uninvoked() {
     assert_eq!(rollback, "the rollback was not invoked: ShopDown did not fire within 12 s");
     // What it did not see was there to be seen.
     let refused = interrupted["traffic"][0]["phases"].as_array().unwrap();
-    let refused = refused.iter().find(|phase| phase["name"] == "failure").unwrap().to_string();
-    assert!(refused.contains("503"), "{refused}");
+    let refused = refused.iter().find(|phase| phase["name"] == "failure").unwrap();
+    assert!(refused["unknown"].as_u64() > Some(10), "{refused}");
     // The way back itself works; nobody started it.
     assert_eq!(run_of(wrong, "finished")["verdict"], "pass");
 }
@@ -50,14 +50,12 @@ fn an_alert_on_what_clients_are_told_starts_the_rollback_and_resolves_after_it()
     let found = findings(interrupted, "alerts")[0];
     let message = found["message"].as_str().unwrap();
     assert!(message.starts_with(&format!("OrdersFail fired {fired:.1} s after the failure")), "{message}");
-    assert!(
-        output.stdout.contains("noticed") && output.stdout.contains("s after the failure"),
-        "{}",
-        output.stdout
-    );
-    // The alert itself started the rollback, and the labels of its rule came along.
+    let evidence = found["evidence"].to_string();
+    assert!(evidence.contains("severity=page: more than one request in ten fails"), "{evidence}");
+    let detected = format!("OrdersFail fired {fired:.1} s after");
+    assert!(output.stdout.contains("noticed") && output.stdout.contains(&detected), "{}", output.stdout);
+    // The alert itself started the rollback.
     let journal = reports.text("journal.jsonl");
     assert!(journal.contains(r#""seen":"the alert OrdersFail""#), "nobody waited for the alert");
-    assert!(journal.contains("it fires, job=shop") || journal.contains("it fires, severity=page"), "{alert}");
     assert_eq!(run_of(right, "finished")["alerts"], json!([]));
 }

@@ -13,13 +13,7 @@ fn alerting(fires: &str, when: &str) -> Plan {
          rollback:\n  when: {when}\n{BACK}\nexpect:\n  data: as_before\n  alerts: [ {{ name: Bad, fires_within: \
          {fires}, resolves_within: 400ms }} ]\n"
     );
-    let files = MemoryFiles::new([("/s/scenario.yaml", text.as_str()), ("/s/compose.yaml", COMPOSE)]);
-    let variables = BTreeMap::new();
-    let input = Input { files: &files, variables: &variables, allow_host: false, records: false };
-    match plan::scenario(input, Path::new("/s"), "s") {
-        Ok(planned) => planned.plan,
-        Err(mistakes) => panic!("{}", crate::diagnostic::render(&mistakes)),
-    }
+    planned(&text)
 }
 
 async fn walked(plan: Plan, noticed: Option<&'static str>) -> Walked {

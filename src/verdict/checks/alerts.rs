@@ -120,7 +120,7 @@ impl<'r> Watched<'r> {
         };
         self.quiet_before()?;
         let fired = self.fired(until)?;
-        let noticed = format!("{name} fired {:.1} s after the failure", since(self.failed, fired));
+        let noticed = format!("{name} fired {:.1} s after the failure", since(self.failed, fired.ms));
         let Some(rolled_back) = self.rollback.1 else {
             return Ok(Finding::new(Check::Alerts, Outcome::Pass, noticed));
         };
@@ -128,7 +128,7 @@ impl<'r> Watched<'r> {
         self.not_early(resolved, well)?;
         let message = format!("{noticed}, and resolved {:.1} s after it", since(self.failed, resolved));
         let asked = format!("asked {} times", grouped(looks));
-        Ok(Finding::new(Check::Alerts, Outcome::Pass, message).seen([asked]))
+        Ok(Finding::new(Check::Alerts, Outcome::Pass, message).seen([fired.seen.clone(), asked]))
     }
 
     /// It did not fire before the failure.
@@ -149,14 +149,14 @@ impl<'r> Watched<'r> {
     }
 
     /// When it fired, in its time.
-    fn fired(&self, until: u64) -> Answer<u64> {
+    fn fired(&self, until: u64) -> Answer<&Turn> {
         let (name, allowed) = (&self.alert.name, crate::millis::of(self.alert.fires_within));
         let (over, seconds) = (self.failed + allowed, allowed as f64 / 1000.0);
         // From the rollback on there is nothing left that it could notice.
         let end = over.min(until).min(self.rollback.0.unwrap_or(u64::MAX));
         let fired = self.turns.iter().find(|turn| turn.ms >= self.failed && turn.is == Some(true));
         match (fired, self.unseen(self.failed, end)) {
-            (Some(fired), _) if fired.ms <= over => Ok(fired.ms),
+            (Some(fired), _) if fired.ms <= over => Ok(fired),
             (_, Some(unseen)) => {
                 Err(unknown(format!("nobody can say whether {name} fired in its time"), &unseen.seen))
             }
