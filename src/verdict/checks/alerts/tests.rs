@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::*;
+use crate::journal::event::Event;
 use crate::plan::model::HttpCall;
-use crate::verdict::testing::{place, plan, run, traffic};
+use crate::verdict::model::ScenarioVerdict;
+use crate::verdict::testing::{all_well, entry, place, plan, run, traffic, verdict};
 
 const QUIET: Option<bool> = Some(false);
 const FIRES: Option<bool> = Some(true);
@@ -193,4 +195,63 @@ fn other_runs_and_the_other_points_of_a_sweep_are_not_asked_who_notices() {
     let mut run = history(&[(1, QUIET)], 40);
     run.kind = RunKind::Finished;
     assert!(check(&alerting(), &run, &[]).is_empty() && verdicts(&alerting(), &run).is_empty());
+}
+
+/// Runs in which all goes well and the alert turns as said: quiet, failure, `fires`, rollback, quiet; and in
+/// the idle run only `idle`.
+fn runs(fires: Option<bool>, idle: Option<bool>) -> Vec<(RunKind, Vec<Event>)> {
+    let turned = |is| Event::Turned { sign: Sign::Alert(0), is, seen: format!("{is:?}") };
+    let watch = |(kind, events): (RunKind, Vec<Event>)| {
+        let watched = events.into_iter().flat_map(|event| {
+            let turn = match (&event, kind) {
+                (Event::StageUp, RunKind::Interrupted) => Some(turned(QUIET)),
+                (Event::StageUp, RunKind::Idle) => Some(turned(idle)),
+                (Event::PointReached { .. }, _) => Some(turned(fires)),
+                (Event::OperationEnded { operation: Operation::Rollback, .. }, RunKind::Interrupted) => {
+                    Some(turned(QUIET))
+                }
+                (Event::RunEnded { .. }, RunKind::Interrupted | RunKind::Idle) => {
+                    return vec![Event::AlertsWatched { looks: 9 }, event];
+                }
+                _ => None,
+            };
+            std::iter::once(event).chain(turn).collect()
+        });
+        (kind, watched.collect())
+    };
+    all_well().into_iter().map(watch).collect()
+}
+
+fn judged(plan: Plan, runs: Vec<(RunKind, Vec<Event>)>) -> ScenarioVerdict {
+    verdict(entry(plan), runs).scenarios.remove(0)
+}
+
+#[test]
+fn s5_what_the_journal_says_of_an_alert_is_judged_in_the_interrupted_run_only() {
+    let well = judged(alerting(), runs(FIRES, QUIET));
+    assert_eq!((well.outcome, well.level), (Outcome::Pass, 2));
+    let told: Vec<usize> = well.runs.iter().map(|run| run.alerts.len()).collect();
+    assert_eq!(
+        (told, well.run(RunKind::Interrupted).unwrap().alerts[0].fired_ms),
+        (vec![0, 0, 0, 1], Some(100))
+    );
+    let mut hasty = alerting();
+    hasty.expect.alerts[0].fires_within = Duration::from_millis(50);
+    let unnoticed = judged(hasty, runs(QUIET, QUIET));
+    let failed: Vec<&str> = unnoticed
+        .all_findings()
+        .filter(|finding| finding.outcome == Outcome::Fail)
+        .map(|finding| finding.check.word())
+        .collect();
+    assert_eq!(failed, ["alerts"]);
+}
+
+#[test]
+fn s1_an_alert_that_fires_by_itself_makes_the_scenario_unsound() {
+    for idle in [FIRES, None] {
+        let unsound = judged(alerting(), runs(FIRES, idle));
+        assert_eq!(unsound.outcome, Outcome::Inconclusive, "{idle:?}");
+        let found = unsound.all_findings().find(|finding| finding.check == Check::Unsound).unwrap();
+        assert!(found.message.starts_with("on the untouched stage: "), "{found:#?}");
+    }
 }
