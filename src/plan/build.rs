@@ -357,6 +357,11 @@ fn when(context: &mut Context<'_>, when: &written::When, alerts: &mut Vec<Alert>
         context.wrong("rollback.when.alert", "an alert starts the rollback, or another fact, not both");
         return When::AtOnce;
     }
+    if given.is_empty() {
+        let diagnostic = context.wrong_key("rollback.when", "nothing is waited for");
+        diagnostic.help.push("give one of: alert, http, sql, log".to_owned());
+        return When::AtOnce;
+    }
     let within_ms = crate::millis::of(within);
     match facts::one(context, "rollback.when", &given) {
         Some(fact) => When::Fact { fact, within_ms },

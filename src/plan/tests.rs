@@ -864,6 +864,7 @@ fn mistakes_about_alerts_are_named_with_a_way_out() {
         &good().replace("alert: Errors", "alert: Erors"),
         "no alert `Erors` is expected; did you mean `Errors`?",
     );
+    only(&good().replace("{ alert: Errors }", "{ within: 5m }"), "give one of: alert, http, sql, log");
     only(&good().replace("alert: Errors", "alert: Errors, within: 5s"), "may take 120 s to fire");
     only(&good().replace("alert: Errors", "alert: Errors, log: { service: api, matches: x }"), "not both");
     only(

@@ -137,6 +137,8 @@ impl World for FakeWorld {
     }
 
     async fn http(&self, _: SocketAddr, _: &HttpCall, _: Duration) -> Result<Answer, String> {
+        // Long enough for a change that waits for nobody to have failed before.
+        tokio::time::sleep(Duration::from_millis(50)).await;
         let noticed = self.noticed.ok_or("nobody listens")?;
         let sent = self.memory.sent();
         let has = |word: &str| sent.iter().any(|sent| sent == word);

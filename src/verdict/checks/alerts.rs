@@ -154,7 +154,7 @@ impl<'r> Watched<'r> {
         let (over, seconds) = (self.failed + allowed, allowed as f64 / 1000.0);
         // From the rollback on there is nothing left that it could notice.
         let end = over.min(until).min(self.rollback.0.unwrap_or(u64::MAX));
-        let fired = self.turns.iter().find(|turn| turn.ms >= self.failed && turn.is == Some(true));
+        let fired = self.turns.iter().find(|turn| turn.is == Some(true));
         match (fired, self.unseen(self.failed, end)) {
             (Some(fired), _) if fired.ms <= over => Ok(fired),
             (_, Some(unseen)) => {
