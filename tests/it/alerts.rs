@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::backout::{checks, drill, run_of, scenario};
+use crate::support::edited::Edited;
 
 /// The findings of a check in a run.
 fn findings<'r>(run: &'r Value, check: &str) -> Vec<&'r Value> {
@@ -58,4 +59,22 @@ fn an_alert_on_what_clients_are_told_starts_the_rollback_and_resolves_after_it()
     let journal = reports.text("journal.jsonl");
     assert!(journal.contains(r#""seen":"the alert OrdersFail""#), "nobody waited for the alert");
     assert_eq!(run_of(right, "finished")["alerts"], json!([]));
+}
+
+#[test]
+fn an_alertmanager_that_is_gone_makes_the_outcome_unknown_and_never_a_pass() {
+    let gone = "inject: [ { abort: {} }, { stop: { service: alertmanager } } ]\n  heal: after_rollback";
+    let edited = Edited::of("unnoticed/right").edit("scenario.yaml", "inject: [ { abort: {} } ]", gone);
+    let arguments = edited.arguments(&["--no-control"]);
+    let (output, reports) = drill(&arguments);
+    assert_eq!(output.code, 2, "{}\n{}", output.stdout, output.stderr);
+    let card = reports.scorecard();
+    let scenario = scenario(&card, edited.path());
+    assert_eq!(checks(scenario, "fail"), [""; 0], "{}", output.stdout);
+    let interrupted = run_of(scenario, "interrupted");
+    let alert = findings(interrupted, "alerts")[0];
+    assert_eq!(alert["outcome"], "inconclusive");
+    assert_eq!(alert["message"], "nobody can say whether OrdersFail fired in its time");
+    let rollback = &findings(interrupted, "rollback")[0]["message"];
+    assert_eq!(rollback, "the rollback was not invoked: nobody can say whether OrdersFail fires");
 }
