@@ -92,11 +92,13 @@ pub enum Check {
     Service,
     /// Do old and new code live with each other's schema?
     Compatibility,
+    /// Did anyone notice: did alerts fire in time after the failure, and resolve after the rollback?
+    Alerts,
 }
 
 impl Check {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Stage,
         Self::Change,
         Self::Point,
@@ -124,6 +126,7 @@ impl Check {
         Self::Promises,
         Self::Service,
         Self::Compatibility,
+        Self::Alerts,
     ];
 
     /// The word in YAML, JSON and reports.
@@ -156,6 +159,7 @@ impl Check {
             Self::Promises => "promises",
             Self::Service => "service",
             Self::Compatibility => "compatibility",
+            Self::Alerts => "alerts",
         }
     }
 }

@@ -68,7 +68,7 @@ fn scenario(entry: &Entry) -> String {
         line("breaks", point(failure, plan));
         line("faults", faults(failure));
     }
-    line("rolls back", when(&plan.rollback.when).to_owned());
+    line("rolls back", when(plan));
     steps(&mut line, "rollback", &plan.rollback.steps);
     for kind in StateKind::ALL {
         if let Some(state) = plan.expect.states.get(&kind) {
@@ -77,6 +77,10 @@ fn scenario(entry: &Entry) -> String {
     }
     for expectation in &plan.expect.facts {
         line("expects", expectation.title.clone());
+    }
+    for alert in &plan.expect.alerts {
+        let (fires, resolves) = (alert.fires_within.as_secs_f64(), alert.resolves_within.as_secs_f64());
+        line("expects", format!("alert {} fires within {fires} s, resolves within {resolves} s", alert.name));
     }
     let runs = if plan.failure.is_some() {
         "control, finished, interrupted, idle"
@@ -136,11 +140,13 @@ fn faults(failure: &Failure) -> String {
     format!("{}, {then}", named.collect::<Vec<_>>().join(", "))
 }
 
-fn when(when: &When) -> &'static str {
-    match when {
-        When::AtOnce => "at once after the failure",
-        When::Facilitator => "when the facilitator says so",
-        When::Fact { .. } => "when a fact holds",
+fn when(plan: &Plan) -> String {
+    match &plan.rollback.when {
+        When::AtOnce if plan.expect.alerts.is_empty() => "at once after the failure".to_owned(),
+        When::AtOnce => "after the failure, once alerts have had their time".to_owned(),
+        When::Facilitator => "when the facilitator says so".to_owned(),
+        When::Fact { .. } => "when a fact holds".to_owned(),
+        When::Alert { alert, .. } => format!("when the alert {} fires", plan.expect.alerts[*alert].name),
     }
 }
 

@@ -107,6 +107,18 @@ impl Operation {
     }
 }
 
+/// What tells how the system is while a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// An alert, by its position in the plan, from 0.
+    Alert(u32),
+    /// The services: each is as well as it was before.
+    Services,
+    /// An expectation on HTTP, by its position in the plan, from 0.
+    Http(u32),
+}
+
 /// When a state was captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -440,6 +452,21 @@ pub enum Event {
         /// When it did not hold, for the first time.
         violation: Option<Violation>,
     },
+    /// A sign of how the system is was seen, for the first time or in another state than at the look before.
+    Turned {
+        /// The sign.
+        sign: Sign,
+        /// Whether it is there: an alert fires, services are well, an expectation holds; none when that
+        /// could not be seen.
+        is: Option<bool>,
+        /// What was seen.
+        seen: String,
+    },
+    /// Alerts were asked for again and again, until now.
+    AlertsWatched {
+        /// How often.
+        looks: u64,
+    },
     /// An expectation was observed until it held or its time was over.
     Observed {
         /// Its position in the plan, from 0.
@@ -546,6 +573,8 @@ impl Event {
             | Self::Trafficked { .. }
             | Self::ReadBack { .. }
             | Self::Watched { .. }
+            | Self::Turned { .. }
+            | Self::AlertsWatched { .. }
             | Self::RowsCompared { .. }
             | Self::Observed { .. }
             | Self::Trouble { .. }

@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::alerts::Alert;
 use super::context::Context;
 use super::facts::{self, Given};
 use super::model::{Database, Engine, Plan, Rollback, When};
 use super::steps::Owner;
-use super::{expect, failure, gateways, observe, steps, traffic};
+use super::{alerts, expect, failure, gateways, observe, steps, traffic};
 use crate::compose::model::FileObject;
 use crate::compose::{self, Project};
 use crate::diagnostic::Diagnostic;
 use crate::files::{Files, TEXT_LIMIT};
 use crate::scenario::ScenarioFile;
+use crate::scenario::expect::AlertExpectation;
 use crate::scenario::file as written;
 use crate::secret::Secret;
 use crate::yaml::{self, Limits, Node};
@@ -79,6 +81,7 @@ pub fn scenario(input: Input<'_>, folder: &Path, identity: &str) -> Result<Plann
         databases: BTreeMap::new(),
         backups: BTreeMap::new(),
         stores: BTreeMap::new(),
+        alertmanager: None,
         allow_host: input.allow_host,
         is_whole: shape_is_right,
         digests: BTreeMap::new(),
@@ -182,10 +185,11 @@ impl Builder<'_> {
         let numbers_hold = context.is_whole && change.len() == scenario.change.len();
         let failure = scenario.failure.as_ref().filter(|_| numbers_hold);
         let failure = failure.and_then(|failure| failure::build(context, failure, &change));
-        let rollback = scenario.rollback.as_ref().map(|way_back| rollback(context, way_back));
+        let mut alerts = alerts::build(context, expected_alerts(&scenario), scenario.failure.is_some());
+        let rollback = scenario.rollback.as_ref().map(|way_back| rollback(context, way_back, &mut alerts));
         let (traffic, invariants) = traffic::build(context, &scenario.traffic);
         let expect = scenario.expect.as_ref().map(|expect| {
-            let mut expect = expect::build(context, expect, &change, !traffic.is_empty());
+            let mut expect = expect::build(context, expect, &change, !traffic.is_empty(), alerts);
             expect.facts.extend(invariants);
             expect
         });
@@ -300,6 +304,10 @@ impl Builder<'_> {
     }
 }
 
+fn expected_alerts(scenario: &ScenarioFile) -> &[AlertExpectation] {
+    scenario.expect.as_ref().map_or(&[], |expect| &expect.alerts)
+}
+
 /// The services that a sweep need not make anew between two runs.
 fn stateless(context: &mut Context<'_>, staging: Option<&written::Staging>) -> BTreeSet<String> {
     let named = staging.map_or(&[][..], |staging| &staging.stateless).iter().enumerate();
@@ -307,7 +315,7 @@ fn stateless(context: &mut Context<'_>, staging: Option<&written::Staging>) -> B
     known.map(|(_, name)| name.clone()).collect()
 }
 
-fn rollback(context: &mut Context<'_>, written: &written::Rollback) -> Rollback {
+fn rollback(context: &mut Context<'_>, written: &written::Rollback, alerts: &mut Vec<Alert>) -> Rollback {
     let steps = match &written.from {
         None => steps::build(context, "rollback.steps", Owner::Rollback, &written.steps),
         Some(job) => steps::only(context, "rollback.from", job),
@@ -331,14 +339,14 @@ fn rollback(context: &mut Context<'_>, written: &written::Rollback) -> Rollback 
     Rollback {
         within,
         give_up,
-        when: when(context, &written.when),
+        when: when(context, &written.when, alerts),
         may_refuse: written.may_refuse == Some(written::MayRefuse::WhenNothingApplied),
         steps,
         at: context.place("rollback"),
     }
 }
 
-fn when(context: &mut Context<'_>, when: &written::When) -> When {
+fn when(context: &mut Context<'_>, when: &written::When, alerts: &mut Vec<Alert>) -> When {
     let trigger = match when {
         written::When::AtOnce => return When::AtOnce,
         written::When::Facilitator => return When::Facilitator,
@@ -350,7 +358,21 @@ fn when(context: &mut Context<'_>, when: &written::When) -> When {
         sql: trigger.sql.as_ref(),
         log: trigger.log.as_ref(),
     };
-    let within_ms = crate::millis::of(trigger.within.map_or(TRIGGER, |span| span.0));
+    let within = trigger.within.map_or(TRIGGER, |span| span.0);
+    if let Some(name) = trigger.alert.as_deref().filter(|_| given.is_empty()) {
+        let waited = alerts::when(context, (name, within), alerts);
+        return waited.unwrap_or(When::AtOnce);
+    }
+    if trigger.alert.is_some() {
+        context.wrong("rollback.when.alert", "an alert starts the rollback, or another fact, not both");
+        return When::AtOnce;
+    }
+    if given.is_empty() {
+        let diagnostic = context.wrong_key("rollback.when", "nothing is waited for");
+        diagnostic.help.push("give one of: alert, http, sql, log".to_owned());
+        return When::AtOnce;
+    }
+    let within_ms = crate::millis::of(within);
     match facts::one(context, "rollback.when", &given) {
         Some(fact) => When::Fact { fact, within_ms },
         None => When::AtOnce,

@@ -26,6 +26,8 @@ pub(super) struct Context<'a> {
     pub(super) databases: BTreeMap<String, Database>,
     /// The other observed stores, by name.
     pub(super) stores: BTreeMap<String, Observed>,
+    /// The Alertmanager that is asked for alerts: its service and port.
+    pub(super) alertmanager: Option<(String, u16)>,
     /// The backups that steps have made so far: their databases, by `id`.
     pub(super) backups: BTreeMap<String, String>,
     pub(super) allow_host: bool,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::across;
+use super::alerts::Alert;
 use super::context::Context;
 use super::facts;
 use super::model::{
@@ -23,6 +24,7 @@ pub(super) fn build(
     expect: &file::Expect,
     change: &[Step],
     has_traffic: bool,
+    alerts: Vec<Alert>,
 ) -> Expect {
     let written = [
         (StateKind::System, &expect.system),
@@ -36,6 +38,7 @@ pub(super) fn build(
         && expect.sql.is_empty()
         && expect.always.is_empty()
         && expect.across.is_empty()
+        && expect.alerts.is_empty()
         && expect.exec.is_empty()
         && expect.log.is_empty();
     if says_nothing && context.is_whole {
@@ -57,6 +60,7 @@ pub(super) fn build(
         change_fails: expect.change == file::ChangeExpectation::Fails,
         always: always(context, expect, &facts),
         facts,
+        alerts,
         at: context.place("expect"),
     }
 }

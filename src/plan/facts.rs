@@ -14,10 +14,22 @@ pub(super) struct Given<'f> {
     pub(super) log: Option<&'f LogFact>,
 }
 
+impl Given<'_> {
+    /// How many there are.
+    fn count(&self) -> usize {
+        let given = [self.healthy.is_some(), self.http.is_some(), self.sql.is_some(), self.log.is_some()];
+        given.into_iter().filter(|is| *is).count()
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+}
+
 /// The one fact that is given at a path.
 pub(super) fn one(context: &mut Context<'_>, path: &str, given: &Given<'_>) -> Option<Fact> {
-    let count = [given.healthy.is_some(), given.http.is_some(), given.sql.is_some(), given.log.is_some()];
-    let count = count.into_iter().filter(|is| *is).count();
+    let count = given.count();
     if count != 1 {
         let message = format!("exactly one fact is waited for, {count} are given");
         context.wrong_key(path, message).help.push("give one of: healthy, http, sql, log".to_owned());

@@ -1,6 +1,7 @@
 //! What a scenario means: every name resolved, every default filled in, every mistake found.
 
 pub mod across;
+pub mod alerts;
 mod backup;
 mod build;
 mod context;

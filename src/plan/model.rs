@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::across::Across;
+use super::alerts::Alert;
 use super::database::DatabaseFault;
 use super::observe::Observed;
 use super::traffic::Traffic;
@@ -637,6 +638,13 @@ pub enum When {
         /// How long to wait for it, in milliseconds.
         within_ms: u64,
     },
+    /// An alert, as production would see it.
+    Alert {
+        /// Its position among the expected alerts.
+        alert: usize,
+        /// How long to wait for it, in milliseconds.
+        within_ms: u64,
+    },
 }
 
 /// What must hold afterwards.
@@ -651,6 +659,9 @@ pub struct Expect {
     /// What must hold all the time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub always: Vec<Expectation>,
+    /// Alerts that the failure must set off and the rollback must end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<Alert>,
     /// Where it is written.
     pub at: Place,
 }

@@ -15,6 +15,7 @@ use crate::secret::Secret;
 
 const REDIS: u16 = 6379;
 const RABBITMQ: u16 = 15672;
+const ALERTMANAGER: u16 = 9093;
 const DEFAULT_VHOST: &str = "/";
 
 /// An observed store that is no database.
@@ -158,6 +159,12 @@ pub(super) fn build(
             let document = Observed::Document(document);
             add(context, &format!("{at}.name"), written.name.clone(), document);
         }
+    }
+    if let Some(alerts) = &observe.alerts {
+        context.service("observe.alerts.service", &alerts.service);
+        let port = alerts.port.unwrap_or(ALERTMANAGER);
+        context.reach(&alerts.service, port);
+        context.alertmanager = Some((alerts.service.clone(), port));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::database::{DatabaseFault, Securable};
-use super::model::{Action, Covers, Engine, Fact, Fault, Heal, Plan, StateKind, Trigger};
+use super::model::{Action, Covers, Engine, Fact, Fault, Heal, Plan, StateKind, Trigger, When};
 use super::{Input, Options, drill, scenario};
 use crate::diagnostic::Diagnostic;
 use crate::files::MemoryFiles;
@@ -815,4 +815,63 @@ fn what_is_wrong_with_clients_is_said_where_it_stands() {
     only("20/s", "0/s", "out of range");
     let nobody = mistakes(&with("data: as_before", "data: as_before_plus_acknowledged"));
     assert!(nobody.len() == 1 && nobody[0].contains("nobody writes: there is no traffic"), "{nobody:#?}");
+}
+
+const WATCHED: &str = "observe:\n  alerts: { service: api, port: 9093 }\n";
+
+/// The good scenario with these alerts under `expect`, and this under `rollback.when`.
+fn alerting(alerts: &str, when: &str) -> String {
+    let expected = format!("expect:\n  alerts: [ {alerts} ]\n");
+    let text = with("expect:\n", &expected).replace("observe:\n", WATCHED);
+    text.replace("rollback:\n", &format!("rollback:\n  when: {when}\n"))
+}
+
+#[test]
+fn an_alert_is_asked_for_by_its_name_and_labels_and_starts_the_rollback() {
+    let text =
+        alerting("{ name: Errors, labels: { severity: page }, fires_within: 20s }", "{ alert: Errors }");
+    let plan = plan(&text);
+    let alert = &plan.expect.alerts[0];
+    assert_eq!((alert.fires_within.as_secs(), alert.resolves_within.as_secs()), (20, 120));
+    let matchers = "&filter=alertname%3D%22Errors%22&filter=severity%3D%22page%22";
+    assert!(alert.call.path.ends_with(matchers), "{}", alert.call.path);
+    assert_eq!((alert.call.service.as_str(), alert.call.port), ("api", 9093));
+    assert_eq!(plan.reach["api"], [9093]);
+    assert_eq!(plan.rollback.when, When::Alert { alert: 0, within_ms: 120_000 });
+}
+
+#[test]
+fn an_alert_that_starts_the_rollback_is_expected() {
+    let text = with("observe:\n", WATCHED)
+        .replace("rollback:\n", "rollback:\n  when: { alert: Errors, within: 9s }\n");
+    let plan = plan(&text);
+    let alert = &plan.expect.alerts[0];
+    assert_eq!((alert.name.as_str(), alert.fires_within.as_secs(), alert.at.line), ("Errors", 9, 16));
+}
+
+#[test]
+fn mistakes_about_alerts_are_named_with_a_way_out() {
+    let only = |text: &str, expected: &str| {
+        let found = mistakes(text);
+        assert!(found.len() == 1 && found[0].contains(expected), "{found:#?}");
+    };
+    let good = || alerting("{ name: Errors }", "{ alert: Errors }");
+    only(
+        &good().replace(WATCHED, &WATCHED.replace("api", "apj")),
+        "no service `apj` in the Compose files; did you mean `api`?",
+    );
+    only(
+        &good().replace("alert: Errors", "alert: Erors"),
+        "no alert `Erors` is expected; did you mean `Errors`?",
+    );
+    only(&good().replace("{ alert: Errors }", "{ within: 5m }"), "give one of: alert, http, sql, log");
+    only(&good().replace("alert: Errors", "alert: Errors, within: 5s"), "may take 120 s to fire");
+    only(&good().replace("alert: Errors", "alert: Errors, log: { service: api, matches: x }"), "not both");
+    only(
+        &good().replace(WATCHED, "observe:\n").replace("alert: Errors", "log: { service: api, matches: x }"),
+        "no Alertmanager is observed",
+    );
+    let unbroken =
+        good().replace("failure:\n  at: { step: 1, statement: 2 }\n  inject: [ { abort: {} } ]\n", "");
+    only(&unbroken, "nothing fails, so there is nothing to notice");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::tally::Tally;
 use crate::gateway::control;
-use crate::journal::event::{Ending, Moment, Operation, RunKind};
+use crate::journal::event::{Ending, Moment, Operation, RunKind, Sign};
 use crate::journal::{Event, Record};
 use crate::outcome::Outcome;
 use crate::plan::DrillPlan;
@@ -199,6 +199,7 @@ impl Narrator {
                 });
                 Passing(format!("{traffic}: {all} requests, {failed} failed; they are read back"))
             }
+            Event::Turned { sign: Sign::Alert(at), is, seen } => turned(self.alert(run, *at), *is, seen),
             // Nobody waits for these, or the line before has said it.
             Event::Intent { .. }
             | Event::SnapshotIntended { .. }
@@ -211,6 +212,8 @@ impl Narrator {
             | Event::Waited { well: true, .. }
             | Event::ReadBack { .. }
             | Event::Watched { .. }
+            | Event::Turned { sign: Sign::Services | Sign::Http(_), .. }
+            | Event::AlertsWatched { .. }
             | Event::RowsCompared { .. }
             | Event::Observed { .. }
             | Event::Ended => return None,
@@ -235,6 +238,15 @@ impl Narrator {
         let scenario = &run?.scenario;
         let entries = &self.plan.as_ref()?.scenarios;
         entries.iter().find(|entry| entry.plan.path == *scenario)?.plan.failure.as_ref()
+    }
+
+    /// The name of an alert.
+    fn alert<'n>(&'n self, run: Option<&Run>, position: u32) -> &'n str {
+        let scenario = run.map(|run| &run.scenario);
+        let entries = self.plan.as_ref().map_or(&[][..], |plan| &plan.scenarios);
+        let plan = entries.iter().find(|entry| Some(&entry.plan.path) == scenario).map(|entry| &entry.plan);
+        let alerts = plan.map_or(&[][..], |plan| &plan.expect.alerts);
+        usize::try_from(position).ok().and_then(|at| alerts.get(at)).map_or("?", |alert| &alert.name)
     }
 
     fn fault(&self, run: Option<&Run>, position: u32) -> &'static str {
@@ -285,6 +297,14 @@ fn step_ended(operation: Operation, step: u32, ending: Ending, error: Option<&st
         Ending::Ok | Ending::Interrupted => None,
         Ending::Failed => Some(Staying(format!("{word} {step} failed{error}"))),
         Ending::TimedOut => Some(Staying(format!("{word} {step} took too long{error}"))),
+    }
+}
+
+fn turned(name: &str, fires: Option<bool>, seen: &str) -> Phase {
+    match fires {
+        Some(true) => Staying(format!("alert {name}: {seen}")),
+        Some(false) => Passing(format!("alert {name} is quiet")),
+        None => Staying(format!("nobody can say whether alert {name} fires: {seen}")),
     }
 }
 

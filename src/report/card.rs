@@ -126,6 +126,7 @@ pub(super) fn rows(scenario: &ScenarioVerdict) -> Vec<Row> {
     rows.extend(result(scenario));
     rows.extend(STATES.iter().map(|check| state(scenario, *check)));
     rows.extend(facts(scenario));
+    rows.extend(alerts(scenario));
     rows.extend(clients(scenario));
     rows.push(idle(scenario));
     rows.push(control(scenario));
@@ -511,6 +512,21 @@ fn clients(scenario: &ScenarioVerdict) -> Vec<Row> {
         Some(Row::new(check.word(), word, format!("{detail} ({} run)", kind.word())).of(finding.outcome))
     };
     words.into_iter().filter_map(row).collect()
+}
+
+/// Whether anyone noticed, a row for each alert.
+fn alerts(scenario: &ScenarioVerdict) -> Vec<Row> {
+    let run = scenario.run(RunKind::Interrupted);
+    let asked = run.into_iter().flat_map(|run| &run.findings).filter(|found| found.check == Check::Alerts);
+    let row = |found: &Finding| {
+        let word = match found.outcome {
+            Outcome::Pass => "noticed",
+            Outcome::Inconclusive => "unknown",
+            Outcome::Fail => "NOT AS EXPECTED",
+        };
+        Row::new("alerts", word, found.message.clone()).of(found.outcome)
+    };
+    asked.map(row).collect()
 }
 
 /// One row per explicit expectation, told apart by the line that asks.

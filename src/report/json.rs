@@ -14,8 +14,8 @@ use crate::plan::model::StateKind;
 use crate::text::clean;
 use crate::verdict::Verdict;
 use crate::verdict::model::{
-    self, CaseVerdict, Class, FaultVerdict, OperationResult, OperationVerdict, PointVerdict, RunVerdict,
-    ScenarioVerdict, StateFact, SweepVerdict,
+    self, AlertVerdict, CaseVerdict, Class, FaultVerdict, OperationResult, OperationVerdict, PointVerdict,
+    RunVerdict, ScenarioVerdict, StateFact, SweepVerdict,
 };
 
 /// The version of this format.
@@ -228,10 +228,24 @@ pub struct Run {
     pub rows: Vec<Rows>,
     /// From the beginning of the rollback until all services were well.
     pub recovered_seconds: Option<f64>,
+    /// The alerts that the failure must set off; none for the other kinds of runs.
+    pub alerts: Vec<Alert>,
     /// Its clients.
     pub traffic: Vec<Traffic>,
     /// How long the run took.
     pub seconds: f64,
+}
+
+/// When an alert fired and resolved, as it was seen.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Alert {
+    /// Its name.
+    pub name: String,
+    /// From the failure until it fired: the time to detect. Negative where it fired before the failure, null
+    /// where it did not fire.
+    pub fired_seconds: Option<f64>,
+    /// From the failure until it resolved for the last time; null where it did not fire, or fires to the end.
+    pub resolved_seconds: Option<f64>,
 }
 
 /// An exact place inside the change.
@@ -526,9 +540,19 @@ fn run(run: &RunVerdict) -> Option<Run> {
         findings: run.findings.iter().map(Finding::from).collect(),
         rows: run.rows.iter().map(rows).collect(),
         recovered_seconds: run.recovered_ms.map(seconds),
+        alerts: run.alerts.iter().map(alert).collect(),
         traffic: run.traffic.iter().map(Traffic::from).collect(),
         seconds: seconds(run.took_ms),
     })
+}
+
+fn alert(alert: &AlertVerdict) -> Alert {
+    let seconds = |ms: Option<i64>| ms.map(|ms| ms as f64 / 1000.0);
+    Alert {
+        name: clean(&alert.name),
+        fired_seconds: seconds(alert.fired_ms),
+        resolved_seconds: seconds(alert.resolved_ms),
+    }
 }
 
 fn point(point: &PointVerdict) -> Point {

@@ -16,6 +16,7 @@ mod operation;
 mod point;
 mod scribe;
 mod seeded;
+mod signs;
 mod sweep;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Runs walked in memory: a fake stage, and a database that remembers.
 
+mod alerts;
 mod clients;
 mod order;
 mod seeds;
@@ -45,7 +46,11 @@ fn scenario(change: &str, failure: &str, rollback: &str) -> Plan {
          postgres, database: d, user: u, password: {{ env: POSTGRES_PASSWORD }} }}\nchange:\n{change}\nfailure:\n{failure}\n\
          rollback:\n{rollback}\nexpect: {{ data: as_before }}\n"
     );
-    let files = MemoryFiles::new([("/s/scenario.yaml", text.as_str()), ("/s/compose.yaml", COMPOSE)]);
+    planned(&text)
+}
+
+fn planned(text: &str) -> Plan {
+    let files = MemoryFiles::new([("/s/scenario.yaml", text), ("/s/compose.yaml", COMPOSE)]);
     let variables = BTreeMap::new();
     let input = Input { files: &files, variables: &variables, allow_host: false, records: false };
     match plan::scenario(input, Path::new("/s"), "s") {
@@ -108,6 +113,8 @@ struct FakeWorld {
     stage: FakeStage,
     memory: Arc<Memory>,
     facilitator: bool,
+    /// The statement whose failure the Alertmanager notices, until it is undone; without it nobody answers.
+    noticed: Option<&'static str>,
 }
 
 #[async_trait]
@@ -130,7 +137,13 @@ impl World for FakeWorld {
     }
 
     async fn http(&self, _: SocketAddr, _: &HttpCall, _: Duration) -> Result<Answer, String> {
-        Err("nobody listens".to_owned())
+        // Long enough for a change that waits for nobody to have failed before.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let noticed = self.noticed.ok_or("nobody listens")?;
+        let sent = self.memory.sent();
+        let has = |word: &str| sent.iter().any(|sent| sent == word);
+        let body = if has(noticed) && !has("undo") { "[{}]" } else { "[]" };
+        Ok(Answer { status: 200, body: body.to_owned() })
     }
 
     fn caller(&self) -> Result<Arc<dyn Caller>, String> {
@@ -412,6 +425,7 @@ fn world(plan: &Plan) -> FakeWorld {
         stage: FakeStage::new(plan.project.clone()),
         memory: Arc::new(Memory::default()),
         facilitator: false,
+        noticed: None,
     }
 }
 

@@ -19,6 +19,7 @@ use super::operation::{Conduct, Held, Outcome, operation};
 use super::point;
 use super::scribe::Scribe;
 use super::seeded::Seeded;
+use super::signs::Signs;
 use super::world::{Database, Images, NOT_INSIDE, Store, World};
 use crate::journal::event::{Ending, Moment, Operation, RunKind};
 use crate::journal::{Event, JournalError};
@@ -53,6 +54,7 @@ pub(super) struct Ground {
     /// What `sql` steps opened, by database.
     sessions: Mutex<Vec<(String, i32)>>,
     clients: OnceLock<Clients>,
+    signs: Signs,
 }
 
 impl Ground {
@@ -65,7 +67,8 @@ impl Ground {
         Observed { stores, databases }: Observed,
     ) -> Self {
         let (faults, sessions, clients) = (Book::default(), Mutex::default(), OnceLock::new());
-        Self { run, plan, images, stage, world, stores, databases, faults, sessions, clients }
+        let signs = Signs::default();
+        Self { run, plan, images, stage, world, stores, databases, faults, sessions, clients, signs }
     }
 
     /// The clients of this run; nobody before they are started.
@@ -196,17 +199,26 @@ enum Course {
     Again,
 }
 
+impl Course {
+    /// Alerts are for the failure that the scenario is about; in an idle run they must be quiet.
+    fn heeds(&self) -> bool {
+        matches!(self, Self::Of(Aim { kind: RunKind::Idle | RunKind::Interrupted, .. }))
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct Walk<'a> {
     ground: &'a Ground,
     scribe: &'a Scribe,
     /// Whether clients get their turn between two steps.
     dwells: bool,
+    /// Whether alerts are watched, and given their time.
+    heeds: bool,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(ground: &'a Ground, scribe: &'a Scribe) -> Self {
-        Self { ground, scribe, dwells: false }
+        Self { ground, scribe, dwells: false, heeds: false }
     }
 }
 
@@ -218,11 +230,14 @@ impl Walk<'_> {
         // Set once: each run has a ground of its own.
         let _ = self.ground.clients.set(Clients::start(self.ground, self.scribe).await?);
         let always = Always::of(self.ground);
+        let run = Walk { heeds: course.heeds(), ..*self };
         tokio::select! {
-            gone = self.there_and_back(course, before) => gone?,
+            gone = run.there_and_back(course, before) => gone?,
             () = always.watch(self.ground, self.scribe) => {}
+            halt = self.ground.signs.watch(self.ground, self.scribe, before), if run.heeds => return Err(halt),
         }
         always.note(self.scribe)?;
+        self.ground.signs.note(self.scribe)?;
         let after = self.capture(Moment::After, Some(before)).await?;
         let window = began.elapsed();
         let (from, to) = ((Moment::Before, before), (Moment::After, &after));
@@ -233,12 +248,16 @@ impl Walk<'_> {
 
     /// What is done between the first capture and the last, until services are well and clients are done.
     async fn there_and_back(&self, course: Course, before: &Taken) -> Result<(), Halt> {
+        if self.heeds {
+            self.ground.signs.begun(self.ground.plan.expect.alerts.len()).await;
+        }
         match course {
             Course::Of(aim) => self.act(aim, before).await?,
             Course::Broken(operation) => drop(self.broken(operation, before).await?),
             Course::Again => self.again(before).await?,
         }
         self.recover(before).await?;
+        self.resolved().await;
         // Only those who are served after the way back can say whether the service is well.
         self.ground.clients().pass(self.scribe).await;
         self.ground.clients().finish(self.scribe).await
@@ -386,15 +405,52 @@ impl Walk<'_> {
         let known = self.sessions().await;
         point::interrupted(self.ground, self.scribe, failure, (which, steps)).await?;
         let failed_at = Instant::now();
+        self.ground.signs.failed();
         fault::heal(self.ground, self.scribe, Heal::BeforeRollback).await?;
         self.settle(failure, &known).await?;
         self.note_effect(before, steps).await?;
         let invoked = self.triggered(failed_at).await?;
         if invoked {
             self.rollback(Operation::Rollback).await?;
+            self.ground.signs.rolled_back();
         }
         fault::heal(self.ground, self.scribe, Heal::AfterRollback).await?;
         Ok(invoked)
+    }
+
+    /// Gives alerts their time to resolve, where there was a rollback.
+    async fn resolved(&self) {
+        let alerts = &self.ground.plan.expect.alerts;
+        let longest = alerts.iter().map(|alert| alert.resolves_within).max();
+        let since = self.ground.signs.rolled_back_at();
+        if let Some((longest, since)) = longest.filter(|_| self.heeds).zip(since) {
+            let all: Vec<usize> = (0..alerts.len()).collect();
+            self.ground.signs.until(&all, false, since + longest).await;
+        }
+    }
+
+    /// Gives alerts their time to fire: what is over before could not be noticed.
+    async fn noticed(&self, since: Instant) {
+        let alerts = &self.ground.plan.expect.alerts;
+        let longest = alerts.iter().map(|alert| alert.fires_within).max();
+        if let Some(longest) = longest.filter(|_| self.heeds) {
+            let all: Vec<usize> = (0..alerts.len()).collect();
+            self.ground.signs.until(&all, true, since + longest).await;
+        }
+    }
+
+    /// Waits for the alert that starts the rollback; what was seen of it.
+    async fn alerted(&self, alert: usize, since: Instant, within: Duration) -> (bool, String) {
+        let name = &self.ground.plan.expect.alerts[alert].name;
+        if !self.heeds {
+            return (true, format!("the failure itself: {name} is not waited for here"));
+        }
+        let signs = &self.ground.signs;
+        match (signs.until(&[alert], true, since + within).await, signs.of(alert)) {
+            (true, _) => (true, format!("the alert {name}")),
+            (false, None) => (false, format!("nobody can say whether {name} fires")),
+            (false, Some(_)) => (false, format!("{name} did not fire within {} s", within.as_secs_f64())),
+        }
     }
 
     /// Looks at what the failure left (S2).
@@ -476,7 +532,13 @@ impl Walk<'_> {
     /// Waits for what starts the rollback.
     async fn triggered(&self, failed_at: Instant) -> Result<bool, Halt> {
         let (happened, seen) = match &self.ground.plan.rollback.when {
-            When::AtOnce => (true, "the failure itself".to_owned()),
+            When::AtOnce => {
+                self.noticed(failed_at).await;
+                (true, "the failure itself".to_owned())
+            }
+            When::Alert { alert, within_ms } => {
+                self.alerted(*alert, failed_at, Duration::from_millis(*within_ms)).await
+            }
             When::Facilitator => {
                 let question = "the change has failed; roll back when you are ready";
                 match self.ground.world.facilitator(question).await {
@@ -517,14 +579,10 @@ impl Walk<'_> {
     async fn recover(&self, before: &Taken) -> Result<(), Halt> {
         let deadline = Instant::now() + RECOVER;
         loop {
-            let mut health = BTreeMap::new();
-            for service in before.system.keys() {
-                match self.ground.stage.health(service).await {
-                    Ok(now) => health.insert(service.clone(), now),
-                    Err(error) => return self.trouble(&error),
-                };
-            }
-            let well = before.system.iter().all(|(service, was)| as_well(was.health, health[service]));
+            let (health, well) = match health(self.ground, before).await {
+                Ok(seen) => seen,
+                Err(error) => return self.trouble(&error),
+            };
             if well || Instant::now() >= deadline {
                 return Ok(self.scribe.note(&Event::Waited { health, well })?);
             }
@@ -553,6 +611,19 @@ impl Walk<'_> {
         }
         Ok(())
     }
+}
+
+/// How each service is, and whether each is as well as it was before.
+pub(super) async fn health(
+    ground: &Ground,
+    before: &Taken,
+) -> Result<(BTreeMap<String, Health>, bool), StageError> {
+    let mut health = BTreeMap::new();
+    for service in before.system.keys() {
+        health.insert(service.clone(), ground.stage.health(service).await?);
+    }
+    let well = before.system.iter().all(|(service, was)| as_well(was.health, health[service]));
+    Ok((health, well))
 }
 
 fn as_well(was: Health, is: Health) -> bool {

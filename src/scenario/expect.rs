@@ -39,6 +39,10 @@ pub struct Expect {
     /// Keys of one store that must be found in others.
     #[serde(default)]
     pub across: Vec<AcrossExpectation>,
+    /// Alerts that the failure must set off and the rollback must end. They are judged where the change is
+    /// broken at the scenario's own point, and must stay quiet in the idle run.
+    #[serde(default)]
+    pub alerts: Vec<AlertExpectation>,
     /// Commands inside services, and how they end.
     #[serde(default)]
     pub exec: Vec<ExecExpectation>,
@@ -284,6 +288,22 @@ pub struct AcrossExpectation {
     /// messages meanwhile may find a queue empty for a moment: its messages are held while they are read.
     #[serde(default)]
     pub always: bool,
+}
+
+/// `alerts` under `expect`: an alert of the observed Alertmanager.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertExpectation {
+    /// Its name: the label `alertname`.
+    pub name: String,
+    /// Other labels that it must have.
+    #[serde(default)]
+    pub labels: BTreeMap<String, Scalar>,
+    /// How long after the failure it may take to fire (default 2 min). A rollback that starts `at_once` waits
+    /// for it so long.
+    pub fires_within: Option<Timespan>,
+    /// How long after the rollback it may take to resolve (default 2 min).
+    pub resolves_within: Option<Timespan>,
 }
 
 /// Keys of an observed store, as a set of texts. Exactly one of `query`, `keys` and `queue` is given.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::expect::{Expect, SqlFact};
 use super::failure::Failure;
-use super::observe::{Document, Folder, RabbitMq, Redis};
+use super::observe::{Alerts, Document, Folder, RabbitMq, Redis};
 use super::step::{JobStep, Step};
 use super::timespan::Timespan;
 use super::traffic::Traffic;
@@ -154,6 +154,9 @@ pub struct Observe {
     /// JSON documents that stand for state, compared value by value.
     #[serde(default)]
     pub documents: Vec<Document>,
+    /// The Alertmanager whose alerts are expected, or start the rollback. Alerts are no state: they are
+    /// watched, and not compared.
+    pub alerts: Option<Alerts>,
 }
 
 /// An observed database.
@@ -242,6 +245,9 @@ pub struct Trigger {
     pub sql: Option<SqlFact>,
     /// A service printed a line.
     pub log: Option<LogFact>,
+    /// An alert of this name fires at the observed Alertmanager; at the other points of a sweep nobody waits
+    /// for it.
+    pub alert: Option<String>,
     /// How long to wait for it (default 2 min).
     pub within: Option<Timespan>,
 }

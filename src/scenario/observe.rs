@@ -43,6 +43,17 @@ pub struct RabbitMq {
     pub depth_only: Vec<String>,
 }
 
+/// The Alertmanager that is asked for alerts.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alerts {
+    /// The Compose service that it is.
+    pub service: String,
+    /// Its port in the container (default 9093).
+    #[schemars(range(min = 1))]
+    pub port: Option<u16>,
+}
+
 /// An observed folder inside a service, on a volume or bind mount.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::checks::again::Others;
 use super::checks::{
-    again, always, change, coverage, exceptions, facts, fault, gateway, point, promises, rollback, service,
-    settle, stage, states, unsound, vacuous,
+    again, alerts, always, change, coverage, exceptions, facts, fault, gateway, point, promises, rollback,
+    service, settle, stage, states, unsound, vacuous,
 };
 use super::class;
 use super::footprint;
@@ -193,7 +193,7 @@ fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
             let mut facts = facts::check(plan, run);
             facts.extend(always::check(plan, run));
             facts.extend(promises::check(plan, run));
-            findings.extend(unsound::check(plan, run, &facts));
+            findings.extend(unsound::check(plan, run, &facts, &alerts::idle(plan, run)));
         }
         RunKind::Control => {
             findings.extend(change::check(plan, run));
@@ -220,6 +220,7 @@ fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
             class = Some(class::class(rollback.result, state));
             findings.extend(rollback::check(plan, run, effect == Some(false)));
             findings.extend(again::check(plan, run, others));
+            findings.extend(alerts::check(plan, run, &traffic));
             // What nobody has rolled back says nothing about the rollback.
             let invoked = run.triggered.as_ref().is_none_or(|(happened, _)| *happened);
             if invoked && run.after().is_some() {
@@ -247,6 +248,7 @@ fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
         findings,
         rows: run.rows.clone(),
         recovered_ms: run.recovered_ms,
+        alerts: alerts::verdicts(plan, run),
         traffic,
         took_ms: run.ended_ms.map_or(0, |ended| ended - run.began_ms),
     }

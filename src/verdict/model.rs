@@ -342,10 +342,23 @@ pub struct RunVerdict {
     pub rows: Vec<(String, RowsDiffer)>,
     /// From the beginning of the rollback to the moment when all services were well.
     pub recovered_ms: Option<u64>,
+    /// When its alerts fired and resolved.
+    pub alerts: Vec<AlertVerdict>,
     /// How its clients were served, and what became of what they had been told.
     pub traffic: Vec<TrafficVerdict>,
     /// How long the run took.
     pub took_ms: u64,
+}
+
+/// When an alert fired and resolved, in milliseconds after the failure; before it where negative.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertVerdict {
+    /// Its name.
+    pub name: String,
+    /// When it fired for the first time; none when that was not seen.
+    pub fired_ms: Option<i64>,
+    /// When it resolved for the last time; none where it fires to the end.
+    pub resolved_ms: Option<i64>,
 }
 
 /// How the clients of one traffic were served.

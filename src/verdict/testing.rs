@@ -95,6 +95,7 @@ pub(crate) fn plan() -> Plan {
             change_fails: false,
             facts: Vec::new(),
             always: Vec::new(),
+            alerts: Vec::new(),
             at: place(29),
         },
         traffic: Vec::new(),

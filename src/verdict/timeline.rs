@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::gateway::control::{Conversed, Count};
 use crate::journal::Record;
-use crate::journal::event::{Completed, Ending, Event, Moment, Operation, RowsDiffer, RunKind, Violation};
+use crate::journal::event::{
+    Completed, Ending, Event, Moment, Operation, RowsDiffer, RunKind, Sign, Violation,
+};
 use crate::plan::DrillPlan;
 use crate::stage::{Health, Resource, ServiceState};
 use crate::state::model::StoreCapture;
@@ -180,6 +182,17 @@ pub struct Watched {
     pub violation: Option<Violation>,
 }
 
+/// A sign of how the system is, as it was seen from a moment on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// When, in milliseconds of the drill.
+    pub ms: u64,
+    /// Whether it is there; none when that could not be seen.
+    pub is: Option<bool>,
+    /// What was seen.
+    pub seen: String,
+}
+
 /// One run as it happened.
 #[derive(Debug, Clone)]
 pub struct Run {
@@ -235,6 +248,14 @@ pub struct Run {
     pub traffic: BTreeMap<String, Served>,
     /// What must hold all the time, by position.
     pub watched: BTreeMap<u32, Watched>,
+    /// What was seen of each sign, turn by turn.
+    pub signs: BTreeMap<Sign, Vec<Turn>>,
+    /// How often alerts were asked for, and until when; none where they were not.
+    pub alerts_watched: Option<(u64, u64)>,
+    /// When the first fault was about to be injected.
+    pub fault_ms: Option<u64>,
+    /// When operations ended.
+    pub ended: BTreeMap<Operation, u64>,
     /// Explicit expectations by position.
     pub observed: BTreeMap<u32, Seen>,
     /// What stopped it: message and evidence.
@@ -274,6 +295,10 @@ impl Run {
             rows_on_the_way: BTreeMap::new(),
             traffic: BTreeMap::new(),
             watched: BTreeMap::new(),
+            signs: BTreeMap::new(),
+            alerts_watched: None,
+            fault_ms: None,
+            ended: BTreeMap::new(),
             observed: BTreeMap::new(),
             troubles: Vec::new(),
             kept: None,
@@ -330,6 +355,7 @@ impl Run {
                     completed: *completed,
                     took_ms: *took_ms,
                 };
+                self.ended.insert(*operation, ms);
                 let earlier = self.operations.insert(*operation, end);
                 if *operation == Operation::Rollback {
                     self.broken_rollback = earlier;
@@ -348,6 +374,7 @@ impl Run {
                 self.conversed.push(Conversation { operation: *operation, step: *step, count, asks, notes });
             }
             Event::FaultIntended { fault } => {
+                self.fault_ms.get_or_insert(ms);
                 self.faults.entry(*fault).or_default();
             }
             Event::FaultInjected { fault, acted, in_time, evidence, took_ms } => {
@@ -400,6 +427,11 @@ impl Run {
                 let (looks, unknown, violation) = (*looks, *unknown, violation.clone());
                 self.watched.insert(*expectation, Watched { looks, unknown, violation });
             }
+            Event::Turned { sign, is, seen } => {
+                let turn = Turn { ms, is: *is, seen: seen.clone() };
+                self.signs.entry(*sign).or_default().push(turn);
+            }
+            Event::AlertsWatched { looks } => self.alerts_watched = Some((*looks, ms)),
             Event::Observed { expectation, held, seen, took_ms } => {
                 let seen = Seen { held: *held, what: seen.clone(), took_ms: *took_ms };
                 self.observed.insert(*expectation, seen);

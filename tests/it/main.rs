@@ -2,6 +2,7 @@
 //! engine fails without one.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
+mod alerts;
 mod cleaning;
 mod clients;
 mod commands;

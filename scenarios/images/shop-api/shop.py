@@ -1,5 +1,6 @@
 """A small shop: POST /orders writes an order, GET /orders/ID reads it, GET /orders?customer=NAME lists those
-of a customer, PUT and DELETE /orders?customer=NAME change and remove them, GET /healthz asks the database.
+of a customer, PUT and DELETE /orders?customer=NAME change and remove them, GET /healthz asks the database, GET
+/metrics counts the answers to all of these for Prometheus.
 
 Version 1 shows an order's note. Version 2 does not know the column. Version 2-broken is a release that
 was built against a setting nobody has: it answers, and it is never healthy. AMOUNT_COLUMN says what the
@@ -10,7 +11,9 @@ import json
 import os
 import signal
 import sys
+import threading
 import urllib.parse
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psycopg2
@@ -47,13 +50,40 @@ def query(text, values=(), every=False):
         connection.close()
 
 
+class Answers:
+    """How many requests were answered, by status."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        # What was never counted has no rate: Prometheus must see it at zero first.
+        self.by_status = Counter({200: 0, 201: 0, 503: 0})
+
+    def count(self, status):
+        with self.lock:
+            self.by_status[status] += 1
+
+    def text(self):
+        lines = ["# TYPE shop_up gauge", "shop_up 1", "# TYPE shop_requests_total counter"]
+        with self.lock:
+            counts = sorted(self.by_status.items())
+        lines += ['shop_requests_total{status="%d"} %d' % count for count in counts]
+        return "\n".join(lines) + "\n"
+
+
+ANSWERS = Answers()
+
+
 class Shop(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def answer(self, status, body):
-        data = (json.dumps(body) + "\n").encode()
+        ANSWERS.count(status)
+        self.send(status, "application/json", json.dumps(body) + "\n")
+
+    def send(self, status, kind, text):
+        data = text.encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -62,6 +92,8 @@ class Shop(BaseHTTPRequestHandler):
         try:
             if self.path == "/healthz":
                 self.health()
+            elif self.path == "/metrics":
+                self.send(200, "text/plain; version=0.0.4", ANSWERS.text())
             elif self.path == "/version":
                 flag = os.environ.get("NEW_CHECKOUT", "off")
                 self.answer(200, {"version": VERSION, "new_checkout": flag})

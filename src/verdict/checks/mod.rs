@@ -1,6 +1,7 @@
 //! One check per file: a function from what was planned and what happened to findings.
 
 pub(super) mod again;
+pub(super) mod alerts;
 pub(super) mod always;
 pub(super) mod change;
 pub(super) mod coverage;

@@ -73,6 +73,7 @@ fn who_starts_it(when: &When) -> &'static str {
         When::Facilitator => {
             "run it at a terminal, where somebody can press Enter; unattended, say `when: at_once`"
         }
+        When::Alert { .. } => "make the alert see this failure: nobody else starts the rollback",
         When::AtOnce | When::Fact { .. } => "look whether what `when:` waits for can happen, and in its time",
     }
 }

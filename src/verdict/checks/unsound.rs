@@ -8,7 +8,12 @@ use crate::verdict::model::Finding;
 use crate::verdict::timeline::Run;
 
 /// For the idle run.
-pub(in crate::verdict) fn check(plan: &Plan, run: &Run, facts: &[Finding]) -> Vec<Finding> {
+pub(in crate::verdict) fn check(
+    plan: &Plan,
+    run: &Run,
+    facts: &[Finding],
+    alerts: &[Finding],
+) -> Vec<Finding> {
     let (Some(before), Some(after)) = (run.before(), run.after()) else { return Vec::new() };
     let mut findings = Vec::new();
     for kind in StateKind::ALL {
@@ -33,7 +38,9 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run, facts: &[Finding]) -> Ve
         let finding = judged.iter().fold(finding, |finding, state| finding.at(&state.at));
         findings.push(finding.next("find out what moves it, or paste the exception with your reason"));
     }
-    findings.extend(unmet(plan, facts));
+    // On another reference than the stage before, expectations need not hold here.
+    let as_before = plan.expect.states.values().all(|state| !matches!(state.reference, Reference::After(_)));
+    findings.extend(facts.iter().filter(|_| as_before).chain(alerts).filter_map(unmet));
     if findings.is_empty() {
         findings.push(Finding::new(Check::Unsound, Outcome::Pass, "nothing moves by itself"));
     }
@@ -41,15 +48,9 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run, facts: &[Finding]) -> Ve
 }
 
 /// An expectation that does not hold on the untouched stage can say nothing about a rollback.
-fn unmet(plan: &Plan, facts: &[Finding]) -> Vec<Finding> {
-    let as_before = plan.expect.states.values().all(|state| !matches!(state.reference, Reference::After(_)));
-    let unmet = facts.iter().filter(|fact| as_before && fact.outcome != Outcome::Pass);
-    unmet
-        .map(|fact| {
-            let message = format!("on the untouched stage: {}", fact.message);
-            let finding = Finding::new(Check::Unsound, Outcome::Inconclusive, message);
-            let finding = finding.seen(fact.evidence.iter().cloned());
-            fact.at.iter().fold(finding, |finding, place| finding.at(place))
-        })
-        .collect()
+fn unmet(fact: &Finding) -> Option<Finding> {
+    let message = format!("on the untouched stage: {}", fact.message);
+    let finding = Finding::new(Check::Unsound, Outcome::Inconclusive, message);
+    let finding = finding.seen(fact.evidence.iter().cloned());
+    (fact.outcome != Outcome::Pass).then(|| fact.at.iter().fold(finding, |finding, place| finding.at(place)))
 }
