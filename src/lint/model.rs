@@ -76,6 +76,9 @@ pub struct Remark {
     /// The tables whose rows it may lose; none where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
+    /// Whether it is the rollback that does it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_rollback: bool,
     /// Why it is allowed all the same, where somebody said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed: Option<String>,

@@ -2,7 +2,7 @@
 
 /// What becomes of values of one type in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
+pub(super) enum Fit {
     /// Every value is held, and can be read back.
     Holds,
     /// Some are cut, rounded or refused.
@@ -12,7 +12,7 @@ pub enum Fit {
 }
 
 /// What becomes of values of the type `from` in the type `to`; both as they are written, flattened.
-pub fn fit(from: &str, to: &str) -> Fit {
+pub(super) fn fit(from: &str, to: &str) -> Fit {
     let (from, to) = (Type::of(from), Type::of(to));
     if from == to {
         return Fit::Holds;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::allow;
 use super::model::{Class, Remark};
 use super::operation::{Operation, What};
@@ -43,7 +45,7 @@ pub struct Unit {
 pub type Types = BTreeMap<(String, String), String>;
 
 /// What was found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Linted {
     /// The remarks, those that somebody allowed too.
     pub remarks: Vec<Remark>,
@@ -52,6 +54,11 @@ pub struct Linted {
 }
 
 impl Linted {
+    /// Whether nothing was read.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty() && self.remarks.is_empty()
+    }
+
     /// Adds what was found elsewhere.
     pub fn extend(&mut self, other: Self) {
         self.remarks.extend(other.remarks);
@@ -112,7 +119,9 @@ pub fn judge(
     *types = past.into_types();
     if let Some(parts) = rollback {
         let mut past = Past::before_rollback(&done, types);
-        linted.extend(judge_parts(parts, &mut past, &of_rollback, &mut mistakes));
+        let mut undone = judge_parts(parts, &mut past, &of_rollback, &mut mistakes);
+        undone.remarks.iter_mut().for_each(|remark| remark.in_rollback = true);
+        linted.extend(undone);
     }
     if mistakes.is_empty() { Ok(linted) } else { Err(mistakes) }
 }
@@ -189,6 +198,7 @@ pub fn remark(source: &Arc<Source>, span: Range<usize>, rule: &Rule, found: Foun
         why: found.why,
         instead: found.instead,
         table: found.table,
+        in_rollback: false,
         allowed: None,
     }
 }

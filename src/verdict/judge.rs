@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::checks::again::Others;
 use super::checks::{
-    again, always, change, coverage, exceptions, facts, fault, gateway, point, promises, rollback, service,
-    settle, stage, states, unsound, vacuous,
+    again, always, change, coverage, exceptions, facts, fault, gateway, lossy, point, promises, rollback,
+    service, settle, stage, states, unsound, vacuous,
 };
 use super::class;
 use super::footprint;
@@ -84,6 +84,7 @@ fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
     runs = sweep::confirmed(&happened, runs);
     runs.sort_by_key(|run| (run.kind, run.number));
     let mut findings = exceptions::check(plan, &happened);
+    findings.extend(lossy::check(plan));
     findings.extend(missing_runs(timeline, plan, &runs));
     let sweep = sweep::verdict(timeline, plan, &runs);
     findings.extend(sweep.as_ref().and_then(sweep::untried));
@@ -404,6 +405,8 @@ fn remarks(plan: &Plan) -> Vec<String> {
             remarks.push(format!("except {what}: {}", exception.because));
         }
     }
+    let allowed = plan.lint.remarks.iter().filter(|remark| remark.allowed.is_some());
+    remarks.extend(allowed.map(crate::lint::report::brief));
     for ignored in &plan.project.ignored {
         remarks.push(format!("{} has no meaning in a drill ({})", ignored.key, ignored.at));
     }

@@ -11,6 +11,7 @@ mod database_faults;
 mod drills;
 mod exactness;
 mod files_state;
+mod lint;
 mod mariadb_state;
 mod postgres_any;
 mod postgres_data;
