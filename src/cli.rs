@@ -88,6 +88,9 @@ pub struct Lint {
     /// How remarks are written
     #[arg(long, value_enum, default_value = "terminal")]
     pub format: LintFormat,
+    /// Compare Compose files: what those on the line no longer keep of this one
+    #[arg(long, value_name = "FILE", requires = "paths", conflicts_with = "explain")]
+    pub before: Option<PathBuf>,
     /// Print the page of a rule
     #[arg(long, value_name = "RULE", conflicts_with = "paths")]
     pub explain: Option<String>,

@@ -7,10 +7,14 @@ use std::sync::Arc;
 use super::files::{self, How, shown_text};
 use super::{AppError, Surroundings, say};
 use crate::cli::{Inputs, Lint, LintDialect, LintFormat};
+use crate::compose::{self, Project, Request};
 use crate::diagnostic::{self, Source};
 use crate::exit;
-use crate::lint::{self, Dialect, Linted, Types, layout, report, rules};
+use crate::files::RootedFiles;
+use crate::lint::operation::Operation;
+use crate::lint::{self, Dialect, Linted, Part, Script, Types, layout, report, rules};
 use crate::plan::FILE;
+use crate::yaml::{self, Limits, Node};
 
 const PLAIN: How = How { control: true, hide_values: false, timeout_ms: None, sweep: None, lanes: None };
 /// How deep scenarios are looked for.
@@ -20,17 +24,10 @@ pub(super) fn lint(lint: &Lint, around: &Surroundings, out: &mut dyn Write) -> R
     if let Some(name) = &lint.explain {
         return explain(name, out);
     }
-    let mut linted = Linted::default();
-    let mut sql: Vec<PathBuf> = Vec::new();
-    for path in &lint.paths {
-        let whole = around.current.join(path);
-        if holds_scenarios(&whole, DEPTH) {
-            linted.extend(scenarios(lint, path, around)?);
-        } else {
-            collect(&whole, &mut sql)?;
-        }
-    }
-    linted.extend(migrations(lint, sql, around)?);
+    let linted = match &lint.before {
+        Some(before) => compose_change(lint, before, around)?,
+        None => everything(lint, around)?,
+    };
     let text = match lint.format {
         LintFormat::Terminal => {
             let text = shown_text(&around.current);
@@ -43,6 +40,66 @@ pub(super) fn lint(lint: &Lint, around: &Surroundings, out: &mut dyn Write) -> R
     say(out, &text)?;
     let counts = linted.remarks.iter().any(lint::Remark::counts);
     Ok(if counts { exit::NOT_MET } else { exit::MET })
+}
+
+/// What the paths name, each as what it is.
+fn everything(lint: &Lint, around: &Surroundings) -> Result<Linted, AppError> {
+    let mut linted = Linted::default();
+    let mut sql: Vec<PathBuf> = Vec::new();
+    for path in &lint.paths {
+        let whole = around.current.join(path);
+        if holds_scenarios(&whole, DEPTH) {
+            linted.extend(scenarios(lint, path, around)?);
+        } else {
+            collect(&whole, &mut sql)?;
+        }
+    }
+    linted.extend(migrations(lint, sql, around)?);
+    Ok(linted)
+}
+
+/// What goes between an older Compose file and those on the line, shown in the older one.
+fn compose_change(lint: &Lint, before: &Path, around: &Surroundings) -> Result<Linted, AppError> {
+    let old = project(lint, std::slice::from_ref(&before.to_owned()), around)?;
+    let new = project(lint, &lint.paths, around)?;
+    let (source, tree) = yaml_of(before, around)?;
+    let operations = lint::compose::changes(&old, &new).into_iter().map(|(keys, what)| {
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let (last, parents) = keys.split_last().expect("a change has a key");
+        let parent = tree.nearest(parents);
+        let spot = parent.entry(last).map_or(&parent.spot, |entry| &entry.key_spot);
+        Operation { what, span: spot.span.clone(), statement: spot.span.clone() }
+    });
+    let script = Script::whole(&source);
+    let part = Part { script, operations: operations.collect(), has_comments: false };
+    lint::judge(&[part], None, false, &mut Types::new())
+        .map_err(|mistakes| AppError::Invalid(diagnostic::render(&mistakes)))
+}
+
+fn project(lint: &Lint, paths: &[PathBuf], around: &Surroundings) -> Result<Project, AppError> {
+    let mut environment = around.environment.clone();
+    environment.extend(lint.set.iter().cloned());
+    let mut files = Vec::new();
+    for path in paths {
+        let (_, tree) = yaml_of(path, around)?;
+        files.push((around.current.join(path), tree.spot));
+    }
+    let request = Request { files, profiles: Vec::new(), environment, base: around.current.clone() };
+    let root = lint.root.as_ref().map_or(Path::new("/").to_owned(), |root| around.current.join(root));
+    let reads = RootedFiles::new(&root, &around.current)
+        .map_err(|problem| AppError::Invalid(diagnostic::render(&[problem.alone(&root)])))?;
+    compose::load(&reads, &request).map_err(|mistakes| AppError::Invalid(diagnostic::render(&mistakes)))
+}
+
+fn yaml_of(path: &Path, around: &Surroundings) -> Result<(Arc<Source>, Node), AppError> {
+    let whole = around.current.join(path);
+    let shown = whole.strip_prefix(&around.current).unwrap_or(&whole).display().to_string();
+    let text = std::fs::read_to_string(&whole)
+        .map_err(|error| AppError::Invalid(format!("error: `{shown}` cannot be read: {error}\n")))?;
+    let source = Source::new(shown, text);
+    let tree = yaml::parse(&source, Limits::default())
+        .map_err(|mistakes| AppError::Invalid(diagnostic::render(&mistakes)))?;
+    Ok((source, tree))
 }
 
 fn explain(name: &str, out: &mut dyn Write) -> Result<u8, AppError> {

@@ -5,6 +5,7 @@
 
 mod allow;
 pub mod commands;
+pub mod compose;
 pub mod layout;
 mod mariadb;
 pub mod model;

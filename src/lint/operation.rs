@@ -184,6 +184,11 @@ pub enum What {
         /// Where it is kept.
         into: String,
     },
+    /// A whole database becomes what it was when it was backed up.
+    PutsBack {
+        /// The database.
+        database: String,
+    },
     /// Rows come to a table.
     Inserts {
         /// Which table.

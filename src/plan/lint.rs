@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::context::Context;
 use super::model::{Action, Deploy, Engine, Image, Step};
+use super::steps::word;
 use crate::files::TEXT_LIMIT;
 use crate::lint::operation::{Operation, What};
 use crate::lint::{self, Dialect, Linted, Part, Remark, Script, Types, commands, rules};
@@ -56,7 +57,9 @@ fn parts(context: &Context<'_>, path: &str, written: &[file::Step], steps: &[Ste
                 let texts = statements.iter().map(|statement| statement.text.as_str());
                 Some(inline(context, &at, database, texts))
             }
-            (action, _) => Some(in_yaml(context, &at, done(context, action, &mut images))),
+            (action, _) => {
+                Some(in_yaml(context, &format!("{at}.{}", word(written)), done(context, action, &mut images)))
+            }
         };
         part.map(|part| Stepped { number: step.number, id: step.id.clone(), file, part })
     });
@@ -111,7 +114,7 @@ fn within(spot: &Spot, text: &str) -> Range<usize> {
 }
 
 fn in_yaml(context: &Context<'_>, at: &str, what: What) -> Part {
-    let spot = context.spot(at);
+    let spot = context.key_spot(at);
     let operation = Operation { what, span: spot.span.clone(), statement: spot.span.clone() };
     part(&spot, vec![operation])
 }
@@ -135,7 +138,8 @@ fn done(context: &Context<'_>, action: &Action, images: &mut BTreeMap<String, St
         }
         Action::Deploy(deploy) => deployed(context, deploy, images),
         Action::Backup(dump) => What::BacksUp { into: format!("the backup of {}", dump.database) },
-        Action::Restore(_) | Action::Sql { .. } | Action::Wait(_) | Action::Volume { .. } => What::Nothing,
+        Action::Restore(dump) => What::PutsBack { database: dump.database.clone() },
+        Action::Sql { .. } | Action::Wait(_) | Action::Volume { .. } => What::Nothing,
     }
 }
 

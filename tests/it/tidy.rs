@@ -16,7 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("copying", &[]),
     ("scenario", &["gateway"]),
     ("sql", &[]),
-    ("lint", &["diagnostic", "sql"]),
+    ("lint", &["compose", "diagnostic", "sql"]),
     (
         "plan",
         &[

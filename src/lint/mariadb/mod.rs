@@ -187,7 +187,7 @@ fn dropped_one(
         ObjectType::Sequence => Object::Sequence,
         _ => return unread("this kind of statement is not known here"),
     };
-    let thing = Thing { object, of: table.map(|table| name(table)), name: name(dropped) };
+    let thing = Thing { object, of: table.map(name), name: name(dropped) };
     What::Drops { thing, if_exists, cascade }
 }
 

@@ -31,10 +31,12 @@ pub fn render(linted: &Linted, read: &dyn Fn(&str) -> Option<Arc<Source>>) -> St
 
 fn drawn(remark: &Remark, read: &dyn Fn(&str) -> Option<Arc<Source>>) -> Diagnostic {
     let message = format!("{}: {}", remark.class.words(), remark.message);
+    // `warning[…]: ` stands before it.
+    let title = wrapped(&message, WIDTH - remark.rule.len() - "warning[]: ".len()).join("\n");
     let source = read(&remark.at.file);
     let diagnostic = match source.filter(|source| remark.span.end <= source.text.len()) {
-        Some(source) => Diagnostic::at(&source, remark.span.clone(), message),
-        None => Diagnostic::whole(&Source::new(remark.at.to_string(), String::new()), message),
+        Some(source) => Diagnostic::at(&source, remark.span.clone(), title),
+        None => Diagnostic::whole(&Source::new(remark.at.to_string(), String::new()), title),
     };
     let severity = if remark.class.is_grave() { Severity::Warning } else { Severity::Note };
     let diagnostic = diagnostic.severity(severity).code(&remark.rule);

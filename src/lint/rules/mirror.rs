@@ -28,7 +28,7 @@ fn check(pair: &Pair<'_>) -> Vec<Astray> {
 }
 
 fn is_unread(what: &What) -> bool {
-    matches!(what, What::Hides { .. } | What::Unread { .. } | What::Runs { .. })
+    matches!(what, What::Hides { .. } | What::Unread { .. } | What::Runs { .. } | What::PutsBack { .. })
 }
 
 /// What a rollback has to do about something.
@@ -236,6 +236,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_may_answer_everything() {
+        finds("CREATE TABLE t (a int)", "SELECT bring_back_all()", &[]);
         finds("CREATE TABLE t (a int)", "DO $$ BEGIN DROP TABLE t; END $$", &[]);
     }
 }
