@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::operation::{Operation, Thing, What};
+use super::operation::{Object, Operation, Thing, What};
 
 /// Rows or values that lie in another place too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,6 +160,7 @@ impl Past {
             }),
             What::BacksUp { into } => self.backup = Some(into.clone()),
             What::Updates { table, moved, condition, .. } => {
+                self.kept.retain(|kept| kept.place != *table);
                 let beside = |(target, source): &(String, String)| Kept {
                     table: table.clone(),
                     columns: Some(vec![source.clone()]),
@@ -189,7 +190,9 @@ impl Past {
             Some(table) => format!("{table}.{}", thing.name),
             None => thing.name.clone(),
         };
-        self.kept.retain(|kept| kept.place != place);
+        // A table that loses a column keeps something else than was put there.
+        let holder = thing.of.as_ref().filter(|_| thing.object == Object::Column);
+        self.kept.retain(|kept| kept.place != place && Some(&kept.place) != holder);
         self.made.remove(thing);
         self.types.retain(|(table, column), _| match &thing.of {
             Some(of) => (table, column) != (of, &thing.name),

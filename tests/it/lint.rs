@@ -62,12 +62,14 @@ fn expected(path: &str) -> Marks {
 fn check(dialect: &str, path: &str) {
     let path = format!("{CORPUS}/{path}");
     let (said, expected) = (said(dialect, &path), expected(&path));
-    for (place, words) in &expected {
-        assert_eq!(said.get(place), Some(words), "planted at {place:?}");
-    }
-    for (place, words) in &said {
-        assert_eq!(expected.get(place), Some(words), "a false alarm at {place:?}");
-    }
+    let missed = expected.iter().filter(|(place, words)| said.get(*place) != Some(*words));
+    let alarms = said.iter().filter(|(place, words)| expected.get(*place) != Some(*words));
+    let line = |what: &str, ((file, line), words): (&(String, u64), &Vec<String>)| {
+        format!("{what} {file}:{line}: {}", words.join(", "))
+    };
+    let missed = missed.map(|one| line("missed", one));
+    let wrong: Vec<String> = missed.chain(alarms.map(|one| line("false alarm", one))).collect();
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub(super) fn operations(statement: &str) -> Vec<(What, Range<usize>)> {
         Ok(parsed) => parsed.iter().flat_map(operation).collect(),
         Err(error) => vec![unread(&format!("it cannot be read: {}", short(&error.to_string())))],
     });
+    let done = if done.is_empty() { vec![unread("nothing in it is known here")] } else { done };
     done.into_iter().map(|what| (what, whole.clone())).collect()
 }
 
@@ -49,6 +50,7 @@ fn by_words(statement: &str) -> Option<Vec<What>> {
         ["alter", "table", table, "drop", "partition", ..] => {
             Some(dropped_partitions(&bare(table), statement))
         }
+        ["analyze", kind, ..] if *kind != "table" => hides("`ANALYZE`, which runs what it explains"),
         ["analyze" | "optimize" | "check" | "flush" | "lock" | "unlock" | "prepare" | "deallocate", ..] => {
             Some(vec![What::Nothing])
         }
@@ -80,7 +82,12 @@ fn dropped_partitions(table: &str, statement: &str) -> Vec<What> {
 /// The name in CREATE … PROCEDURE, FUNCTION, TRIGGER or EVENT.
 fn routine(words: &[&str]) -> Option<String> {
     let kinds = ["procedure", "function", "trigger", "event"];
-    let at = words.iter().take(6).position(|word| kinds.contains(word))?;
+    let others = ["table", "view", "index", "database", "schema", "sequence", "user", "role"];
+    // What comes first says what is made: a table may be called `event`.
+    let at = words.iter().position(|word| kinds.contains(word) || others.contains(word))?;
+    if others.contains(&words[at]) {
+        return None;
+    }
     let rest: Vec<&&str> =
         words[at + 1..].iter().filter(|word| !["if", "not", "exists"].contains(word)).collect();
     rest.first().map(|name| bare(name.split('(').next().unwrap_or_default()))

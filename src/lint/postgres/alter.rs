@@ -47,17 +47,28 @@ pub(super) fn read(statement: &Stmt) -> Option<Vec<Read>> {
             let what = What::Drops { thing, if_exists: text.contains(" if exists "), cascade: false };
             whole(if drops { what } else { What::Nothing })
         }
-        Stmt::AlterExtension(_)
-        | Stmt::AlterFunction(_)
-        | Stmt::AlterIndex(_)
-        | Stmt::AlterMaterializedView(_)
+        Stmt::AlterMaterializedView(_) => whole(by_text(Object::View, &flat(statement.syntax()))),
+        Stmt::AlterFunction(_) | Stmt::AlterProcedure(_) => {
+            whole(by_text(Object::Code, &flat(statement.syntax())))
+        }
+        Stmt::AlterIndex(_)
         | Stmt::AlterPolicy(_)
-        | Stmt::AlterProcedure(_)
         | Stmt::AlterPublication(_)
         | Stmt::AlterDefaultPrivileges(_)
         | Stmt::AlterStatistics(_)
         | Stmt::AlterTrigger(_) => whole(What::Nothing),
         _ => None,
+    }
+}
+
+/// A change of something without rows, of which only a new name matters.
+fn by_text(object: Object, text: &str) -> What {
+    match text.split_once("rename to ") {
+        Some((before, to)) => {
+            let name = last_word(before.trim_end()).split('(').next().unwrap_or_default().to_owned();
+            What::Renames { thing: Thing::new(object, name), to: to.to_owned() }
+        }
+        None => What::Nothing,
     }
 }
 

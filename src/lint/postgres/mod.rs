@@ -29,8 +29,16 @@ pub(super) fn operations(statement: &str) -> Vec<Read> {
             let why = error.to_string().lines().next().unwrap_or_default().to_lowercase();
             vec![(What::Unread { why: format!("it cannot be read: {why}") }, whole)]
         }
-        _ => statements.iter().flat_map(operation).collect(),
+        _ => told(statements.iter().flat_map(operation).collect(), whole),
     }
+}
+
+/// Where nothing was understood, that is said.
+fn told(read: Vec<Read>, whole: Range<usize>) -> Vec<Read> {
+    if read.is_empty() {
+        return vec![(What::Unread { why: "nothing in it is known here".to_owned() }, whole)];
+    }
+    read
 }
 
 fn operation(statement: &Stmt) -> Vec<Read> {
@@ -48,7 +56,9 @@ fn other(statement: &Stmt) -> What {
         Stmt::Execute(_) => hides("`EXECUTE` of a prepared statement"),
         Stmt::Explain(explain) if flat(explain.syntax()).contains("analyze") => hides("`EXPLAIN ANALYZE`"),
         Stmt::Notify(notify) => What::Calls { whom: format!("`{}`", short(&flat(notify.syntax()))) },
-        Stmt::Select(_) | Stmt::CompoundSelect(_) | Stmt::ParenSelect(_) => query(statement),
+        Stmt::Select(_) | Stmt::CompoundSelect(_) | Stmt::ParenSelect(_) | Stmt::Values(_) => {
+            query(statement)
+        }
         Stmt::Explain(_)
         | Stmt::Analyze(_)
         | Stmt::Begin(_)
@@ -86,8 +96,7 @@ fn other(statement: &Stmt) -> What {
         | Stmt::Show(_)
         | Stmt::Table(_)
         | Stmt::Unlisten(_)
-        | Stmt::Vacuum(_)
-        | Stmt::Values(_) => What::Nothing,
+        | Stmt::Vacuum(_) => What::Nothing,
         _ => What::Unread { why: "this kind of statement is not known here".to_owned() },
     }
 }

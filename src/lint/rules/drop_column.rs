@@ -67,6 +67,8 @@ mod tests {
             "CREATE TABLE k AS SELECT id, a FROM other",
             "CREATE TABLE k AS SELECT id, a FROM t; TRUNCATE k",
             "CREATE TABLE k AS SELECT id, a FROM t; DROP TABLE k",
+            "CREATE TABLE k AS SELECT id, a FROM t; UPDATE k SET a = NULL",
+            "CREATE TABLE k AS SELECT id, a FROM t; ALTER TABLE k DROP a",
         ] {
             check(RULE, &format!("{kept}; ALTER TABLE t DROP a"), &lost);
         }
