@@ -671,6 +671,28 @@ mod tests {
     }
 
     #[test]
+    fn a_loss_that_nobody_looks_at_is_inconclusive_and_one_that_is_allowed_is_shown() {
+        let sql = "ALTER TABLE orders DROP COLUMN note";
+        let unit = crate::lint::Unit {
+            change: crate::lint::Script::whole(&crate::diagnostic::Source::new("up.sql", sql)),
+            rollback: None,
+            expects_rollback: false,
+        };
+        let mut types = crate::lint::Types::new();
+        let mut lossy = plan();
+        lossy.lint = crate::lint::lint(&unit, crate::lint::Dialect::Postgres, &mut types).unwrap();
+        let of = |plan: &Plan| verdict(entry(plan.clone()), all_well()).scenarios.remove(0);
+        assert_eq!(of(&lossy).outcome, Outcome::Pass, "its data is compared");
+        lossy.expect.states.get_mut(&StateKind::Data).unwrap().reference = Reference::Any("slow".to_owned());
+        assert_eq!(failing(&of(&lossy), Outcome::Inconclusive), ["lossy"]);
+        lossy.lint.remarks[0].allowed = Some("it moved".to_owned());
+        let allowed = of(&lossy);
+        assert!(failing(&allowed, Outcome::Inconclusive).is_empty());
+        let shown = allowed.remarks.iter().any(|remark| remark.ends_with("allowed: it moved"));
+        assert!(shown, "{:?}", allowed.remarks);
+    }
+
+    #[test]
     fn s23_a_required_level_that_is_not_reached_is_unmet() {
         let met = |level| verdict(Entry { level: Some(level), ..entry(plan()) }, all_well()).scenarios[0].met;
         assert_eq!((met(2), met(3)), (Some(true), Some(false)));

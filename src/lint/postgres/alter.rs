@@ -51,8 +51,8 @@ pub(super) fn read(statement: &Stmt) -> Option<Vec<Read>> {
         Stmt::AlterFunction(_) | Stmt::AlterProcedure(_) => {
             whole(by_text(Object::Code, &flat(statement.syntax())))
         }
-        Stmt::AlterIndex(_)
-        | Stmt::AlterPolicy(_)
+        Stmt::AlterIndex(_) => whole(by_text(Object::Index, &flat(statement.syntax()))),
+        Stmt::AlterPolicy(_)
         | Stmt::AlterPublication(_)
         | Stmt::AlterDefaultPrivileges(_)
         | Stmt::AlterStatistics(_)
@@ -114,6 +114,10 @@ fn done(table: &str, action: &AlterTableAction) -> Option<Vec<What>> {
             one(of_column(column, &alter.option()?)?)
         }
         AlterTableAction::RenameColumn(rename) => one(renamed_column(table, rename)?),
+        AlterTableAction::RenameConstraint(rename) => one(What::Renames {
+            thing: Thing::of(Object::Constraint, table, name(&rename.constraint_name_ref()?)),
+            to: name(&rename.constraint_name()?),
+        }),
         AlterTableAction::TableRenameTo(to) => {
             one(What::Renames { thing: Thing::table(table), to: name(&to.table_name()?) })
         }

@@ -235,6 +235,13 @@ mod tests {
     }
 
     #[test]
+    fn also_names_that_no_code_uses_are_given_back() {
+        finds("ALTER INDEX i RENAME TO j", "ALTER INDEX j RENAME TO i", &[]);
+        let left = ["the rollback does not give index `i` its name back"];
+        finds("ALTER INDEX i RENAME TO j", "SELECT 1", &left);
+    }
+
+    #[test]
     fn what_cannot_be_read_may_answer_everything() {
         finds("CREATE TABLE t (a int)", "SELECT bring_back_all()", &[]);
         finds("CREATE TABLE t (a int)", "DO $$ BEGIN DROP TABLE t; END $$", &[]);

@@ -118,6 +118,17 @@ mod tests {
     }
 
     #[test]
+    fn what_only_the_rollback_loses_is_no_loss_of_the_change() {
+        finds(
+            |plan| {
+                data(plan).reference = Reference::Any("slow".to_owned());
+                plan.lint.remarks[0].in_rollback = true;
+            },
+            &[],
+        );
+    }
+
+    #[test]
     fn what_is_allowed_with_a_reason_is_no_finding() {
         let any = |plan: &mut Plan| data(plan).reference = Reference::Any("slow".to_owned());
         finds(
