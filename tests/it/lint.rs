@@ -39,9 +39,9 @@ fn expected(path: &str) -> Marks {
     let mut found = Vec::new();
     let path = Path::new(path);
     if path.is_dir() {
-        files(path, &mut found)
+        files(path, &mut found);
     } else {
-        found.push(path.to_owned())
+        found.push(path.to_owned());
     }
     let mut marks = Marks::new();
     for file in found {
