@@ -30,6 +30,8 @@ pub enum Command {
     Check(Inputs),
     /// Show what would run: images, steps, points, faults, expectations
     Plan(Inputs),
+    /// Name operations without a way back, before anything runs
+    Lint(Lint),
     /// Recompute verdict and reports of a past run from its journal
     Judge(Judge),
     /// List the scenarios below a folder
@@ -72,6 +74,54 @@ pub struct Inputs {
     /// Let `host` steps run commands on this machine, where the drill allows it too
     #[arg(long)]
     pub allow_host: bool,
+}
+
+/// `lint`.
+#[derive(Debug, Args)]
+pub struct Lint {
+    /// SQL files, folders of migrations, scenarios, or folders of scenarios
+    #[arg(value_name = "FILE|DIR", required_unless_present = "explain")]
+    pub paths: Vec<PathBuf>,
+    /// Whose SQL files and migrations hold (a scenario says so itself)
+    #[arg(long, value_enum, default_value = "postgres")]
+    pub dialect: LintDialect,
+    /// How remarks are written
+    #[arg(long, value_enum, default_value = "terminal")]
+    pub format: LintFormat,
+    /// Compare Compose files: what those on the line no longer keep of this one
+    #[arg(long, value_name = "FILE", requires = "paths", conflicts_with = "explain")]
+    pub before: Option<PathBuf>,
+    /// Print the page of a rule
+    #[arg(long, value_name = "RULE", conflicts_with = "paths")]
+    pub explain: Option<String>,
+    /// Set a variable for `${…}` in Compose files
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub set: Vec<(String, String)>,
+    /// The folder that no path may leave (default: the nearest parent with .git)
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+}
+
+/// Whose SQL it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LintDialect {
+    /// PostgreSQL's
+    Postgres,
+    /// MariaDB's
+    Mariadb,
+}
+
+/// How remarks are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LintFormat {
+    /// For people, each with its text underlined
+    Terminal,
+    /// For scripts
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub Actions
+    Github,
 }
 
 /// `run`.

@@ -58,6 +58,18 @@ impl std::fmt::Display for Place {
     }
 }
 
+/// How much is wrong.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Severity {
+    /// A mistake: nothing can be done with the file.
+    #[default]
+    Error,
+    /// Something that somebody should look at.
+    Warning,
+    /// Something that is good to know.
+    Note,
+}
+
 /// One mistake in one input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -67,8 +79,14 @@ pub struct Diagnostic {
     pub span: Option<Range<usize>>,
     /// What is wrong: a lowercase fragment without a final stop.
     pub message: String,
+    /// How much is wrong.
+    pub severity: Severity,
+    /// The name of the rule that says so, where there is one.
+    pub code: Option<String>,
     /// What is said beside the underline.
     pub label: Option<String>,
+    /// Why it is so.
+    pub note: Option<String>,
     /// What to do about it.
     pub help: Vec<String>,
 }
@@ -80,7 +98,10 @@ impl Diagnostic {
             source: Arc::clone(source),
             span: Some(span),
             message: message.into(),
+            severity: Severity::Error,
+            code: None,
             label: None,
+            note: None,
             help: Vec::new(),
         }
     }
@@ -94,6 +115,27 @@ impl Diagnostic {
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
+        self
+    }
+
+    /// Says how much is wrong.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
+    /// Names the rule that says so.
+    #[must_use]
+    pub fn code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// Says why.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
         self
     }
 
@@ -134,9 +176,14 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
 
 /// Draws the diagnostics one below the other, in file order, without colour.
 pub fn render(diagnostics: &[Diagnostic]) -> String {
+    render_in(diagnostics, 100)
+}
+
+/// The same, with lines of source cut to so many columns.
+pub fn render_in(diagnostics: &[Diagnostic], width: usize) -> String {
     let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
     sorted.sort_by_key(|d| (d.source.name.clone(), d.span.as_ref().map_or(0, |span| span.start)));
-    let renderer = Renderer::plain().term_width(100);
+    let renderer = Renderer::plain().term_width(width);
     let mut drawn = String::new();
     for diagnostic in sorted {
         drawn.push_str(&renderer.render(&[group(diagnostic)]));
@@ -146,7 +193,16 @@ pub fn render(diagnostics: &[Diagnostic]) -> String {
 }
 
 fn group(diagnostic: &Diagnostic) -> Group<'_> {
-    let title = Level::ERROR.primary_title(diagnostic.message.as_str());
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let title = level.primary_title(diagnostic.message.as_str());
+    let title = match &diagnostic.code {
+        Some(code) => title.id(code.as_str()),
+        None => title,
+    };
     let path = diagnostic.source.name.as_str();
     let group = match &diagnostic.span {
         Some(span) => {
@@ -159,6 +215,10 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
             Group::with_title(title).element(snippet.annotation(annotation))
         }
         None => Group::with_title(title).element(annotate_snippets::Origin::path(path)),
+    };
+    let group = match &diagnostic.note {
+        Some(note) => group.element(Level::NOTE.message(note.as_str())),
+        None => group,
     };
     diagnostic.help.iter().fold(group, |group, help| group.element(Level::HELP.message(help.as_str())))
 }

@@ -9,6 +9,7 @@ pub mod files;
 pub mod gateway;
 pub mod http;
 pub mod journal;
+pub mod lint;
 pub mod millis;
 pub mod outcome;
 pub mod pipeline;

@@ -80,6 +80,8 @@ pub enum Check {
     Exceptions,
     /// Does a touched table hold rows?
     Coverage,
+    /// Is every table looked at whose rows the change may lose?
+    Lossy,
     /// Were the change's conversations seen by its gateways?
     Gateway,
     /// Can the change be made again after a rollback, and does it end where it ended the first time?
@@ -98,7 +100,7 @@ pub enum Check {
 
 impl Check {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Stage,
         Self::Change,
         Self::Point,
@@ -120,6 +122,7 @@ impl Check {
         Self::Unsound,
         Self::Exceptions,
         Self::Coverage,
+        Self::Lossy,
         Self::Gateway,
         Self::Again,
         Self::Always,
@@ -153,6 +156,7 @@ impl Check {
             Self::Unsound => "unsound",
             Self::Exceptions => "exceptions",
             Self::Coverage => "coverage",
+            Self::Lossy => "lossy",
             Self::Gateway => "gateway",
             Self::Again => "again",
             Self::Always => "always",

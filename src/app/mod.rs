@@ -7,6 +7,7 @@ mod files;
 mod gateway;
 mod init;
 mod judge;
+mod lint;
 mod plan;
 mod points;
 mod run;
@@ -113,6 +114,7 @@ pub fn main(cli: Cli, around: &Surroundings, out: &mut dyn Write) -> Result<u8, 
         Command::Clean(clean) => block_on(clean::clean(&clean, around, out)),
         Command::Check(inputs) => plan::check(&inputs, around, out),
         Command::Plan(inputs) => plan::show(&inputs, around, out),
+        Command::Lint(lint) => lint::lint(&lint, around, out),
         Command::Judge(judge) => judge::judge(&judge, around, out),
         Command::Show(show) => judge::show(&show, around, out),
         Command::List(list) => plan::list(&list, around, out),

@@ -7,6 +7,7 @@ use super::files::{self, How};
 use super::{AppError, Surroundings, say};
 use crate::cli::{Inputs, List};
 use crate::gateway::control;
+use crate::lint::report;
 use crate::plan::model::{Entry, Failure, Fault, Plan, Reference, StateKind, Step, Trigger, When};
 
 const PLAIN: How = How { control: true, hide_values: false, timeout_ms: None, sweep: None, lanes: None };
@@ -16,11 +17,19 @@ pub(super) fn check(inputs: &Inputs, around: &Surroundings, out: &mut dyn Write)
     let mut text = String::new();
     for entry in &drill.scenarios {
         let _ = writeln!(text, "ok  {}", entry.plan.path);
+        for remark in warnings(&entry.plan) {
+            let _ = writeln!(text, "    warning: {remark}");
+        }
     }
     let count = drill.scenarios.len();
     let plural = if count == 1 { "" } else { "s" };
     let _ = writeln!(text, "{count} scenario{plural}, no mistakes");
     say(out, &text)
+}
+
+/// What the lint says of the change, in one line each; `backout lint` shows more.
+fn warnings(plan: &Plan) -> Vec<String> {
+    plan.lint.remarks.iter().filter(|remark| remark.class.is_grave()).map(report::brief).collect()
 }
 
 pub(super) fn show(inputs: &Inputs, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
@@ -88,6 +97,9 @@ fn scenario(entry: &Entry) -> String {
         "control, finished, idle"
     };
     line("runs", runs.to_owned());
+    for warning in warnings(plan) {
+        line("warning", warning);
+    }
     text
 }
 

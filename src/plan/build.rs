@@ -9,11 +9,12 @@ use super::context::Context;
 use super::facts::{self, Given};
 use super::model::{Database, Engine, Plan, Rollback, When};
 use super::steps::Owner;
-use super::{alerts, expect, failure, gateways, observe, steps, traffic};
+use super::{alerts, expect, failure, gateways, lint, observe, steps, traffic};
 use crate::compose::model::FileObject;
 use crate::compose::{self, Project};
 use crate::diagnostic::Diagnostic;
 use crate::files::{Files, TEXT_LIMIT};
+use crate::lint::Linted;
 use crate::scenario::ScenarioFile;
 use crate::scenario::expect::AlertExpectation;
 use crate::scenario::file as written;
@@ -202,6 +203,11 @@ impl Builder<'_> {
             self.input.records,
         );
         let stateless = stateless(&mut self.context, scenario.staging.as_ref());
+        let linted = if self.context.mistakes.is_empty() {
+            lint::build(&mut self.context, &scenario, &change, back)
+        } else {
+            Linted::default()
+        };
         let file = self.context.root.spot.source.name.clone();
         if !self.context.mistakes.is_empty() {
             return Err(self.context.mistakes);
@@ -227,6 +233,7 @@ impl Builder<'_> {
             mask: scenario.mask,
             digests: self.context.digests,
             gateways,
+            lint: linted,
             reach: self.context.reach,
         };
         Ok(Planned { plan, secrets })

@@ -12,6 +12,7 @@ mod expect;
 mod facts;
 mod failure;
 mod gateways;
+mod lint;
 pub mod model;
 pub mod observe;
 mod pipeline;

@@ -17,6 +17,7 @@ use crate::compose::Project;
 use crate::compose::model::{Build, PullPolicy};
 use crate::diagnostic::Place;
 use crate::gateway::control::{self, Route, Weather};
+use crate::lint::Linted;
 use crate::secret::Secret;
 
 /// A whole drill.
@@ -112,6 +113,9 @@ pub struct Plan {
     /// The gateways, by the service that they stand before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub gateways: BTreeMap<String, Gateway>,
+    /// What the lint says of the change and the rollback.
+    #[serde(default, skip_serializing_if = "Linted::is_empty")]
+    pub lint: Linted,
     /// Ports that must be reachable from the runner, by service.
     pub reach: BTreeMap<String, Vec<u16>>,
 }

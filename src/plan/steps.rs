@@ -47,7 +47,8 @@ pub(super) fn build(context: &mut Context<'_>, path: &str, owner: Owner, steps: 
     built
 }
 
-fn word(step: &file::Step) -> &'static str {
+/// The key under which a step is written.
+pub(super) fn word(step: &file::Step) -> &'static str {
     match step {
         file::Step::Run(_) => "run",
         file::Step::Deploy(_) => "deploy",

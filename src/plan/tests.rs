@@ -875,3 +875,36 @@ fn mistakes_about_alerts_are_named_with_a_way_out() {
         good().replace("failure:\n  at: { step: 1, statement: 2 }\n  inject: [ { abort: {} } ]\n", "");
     only(&unbroken, "nothing fails, so there is nothing to notice");
 }
+
+#[test]
+fn a_rollback_may_be_a_job_of_the_pipeline() {
+    let pipeline = ("/s/.gitlab-ci.yml", "variables: { A: b }\ndown: { script: [psql --file=down.sql] }\n");
+    let written = GOOD.split_once("  steps:").map(|(before, rest)| {
+        let after = rest.split_once("\nexpect:").unwrap().1;
+        format!("{before}  from: {{ file: .gitlab-ci.yml, job: down, service: api }}\nexpect:{after}")
+    });
+    let written = written.unwrap();
+    let plan = plan_of(&written, &[pipeline], false)
+        .unwrap_or_else(|all| panic!("{}", crate::diagnostic::render(&all)));
+    let [step] = &plan.rollback.steps[..] else { panic!("{:?}", plan.rollback.steps) };
+    assert_eq!(step.title, "job down of .gitlab-ci.yml in api");
+    let Action::Run { service, command: Some(command), .. } = &step.action else {
+        panic!("{:?}", step.action)
+    };
+    let script = "export A=\"b\"\npsql --file=down.sql\n";
+    assert_eq!((service.as_str(), command.last().map(String::as_str)), ("api", Some(script)));
+    assert!(plan.digests.contains_key("s/.gitlab-ci.yml"), "{:?}", plan.digests);
+
+    let wrong = |from: &str, to: &str| {
+        let mistakes = plan_of(&written.replace(from, to), &[pipeline], false).unwrap_err();
+        mistakes.iter().map(|one| format!("{} {}", one.message, one.help.join(" "))).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        wrong("job: down", "job: dwn"),
+        ["there is no job `dwn` in s/.gitlab-ci.yml did you mean `down`?"]
+    );
+    assert_eq!(
+        wrong("\nexpect:", "\n  steps: [ { wait: { healthy: api } } ]\nexpect:"),
+        ["the way back has `steps` and `from` a job among other steps is a step: `- job: { … }`"]
+    );
+}

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::expect::{Expect, SqlFact};
-use super::failure::Failure;
+use super::failure::{Failure, StepName};
 use super::observe::{Alerts, Document, Folder, RabbitMq, Redis};
 use super::step::{JobStep, Step};
 use super::timespan::Timespan;
@@ -58,6 +58,32 @@ pub struct ScenarioFile {
     /// What must hold afterwards.
     #[schemars(required)]
     pub expect: Option<Expect>,
+    /// What `backout lint` need not say.
+    #[serde(default)]
+    pub lint: Lint,
+}
+
+/// What `backout lint` need not say.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lint {
+    /// Operations that are allowed although there may be no way back; the scorecard shows each with its reason.
+    #[serde(default)]
+    pub allow: Vec<Allow>,
+}
+
+/// Operations that are allowed, for a reason.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Allow {
+    /// The rule, such as `drop-column`; `backout lint --explain RULE` tells of it.
+    pub rule: String,
+    /// Only in this step, by its number from 1 or its `id`.
+    pub step: Option<StepName>,
+    /// Only in this SQL file, as a step names it.
+    pub file: Option<String>,
+    /// Why.
+    pub because: String,
 }
 
 /// The staging system.

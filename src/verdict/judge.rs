@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::checks::again::Others;
 use super::checks::{
-    again, alerts, always, change, coverage, exceptions, facts, fault, gateway, point, promises, rollback,
-    service, settle, stage, states, unsound, vacuous,
+    again, alerts, always, change, coverage, exceptions, facts, fault, gateway, lossy, point, promises,
+    rollback, service, settle, stage, states, unsound, vacuous,
 };
 use super::class;
 use super::footprint;
@@ -84,6 +84,7 @@ fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
     runs = sweep::confirmed(&happened, runs);
     runs.sort_by_key(|run| (run.kind, run.number));
     let mut findings = exceptions::check(plan, &happened);
+    findings.extend(lossy::check(plan));
     findings.extend(missing_runs(timeline, plan, &runs));
     let sweep = sweep::verdict(timeline, plan, &runs);
     findings.extend(sweep.as_ref().and_then(sweep::untried));
@@ -406,6 +407,8 @@ fn remarks(plan: &Plan) -> Vec<String> {
             remarks.push(format!("except {what}: {}", exception.because));
         }
     }
+    let allowed = plan.lint.remarks.iter().filter(|remark| remark.allowed.is_some());
+    remarks.extend(allowed.map(crate::lint::report::brief));
     for ignored in &plan.project.ignored {
         remarks.push(format!("{} has no meaning in a drill ({})", ignored.key, ignored.at));
     }
@@ -667,6 +670,28 @@ mod tests {
         assert_eq!(met(&["data", "schema"], wrong()), Some(false));
         assert_eq!(met(&["schema"], wrong()), Some(false));
         assert_eq!(met(&["data"], all_well()), Some(false));
+    }
+
+    #[test]
+    fn a_loss_that_nobody_looks_at_is_inconclusive_and_one_that_is_allowed_is_shown() {
+        let sql = "ALTER TABLE orders DROP COLUMN note";
+        let unit = crate::lint::Unit {
+            change: crate::lint::Script::whole(&crate::diagnostic::Source::new("up.sql", sql)),
+            rollback: None,
+            expects_rollback: false,
+        };
+        let mut types = crate::lint::Types::new();
+        let mut lossy = plan();
+        lossy.lint = crate::lint::lint(&unit, crate::lint::Dialect::Postgres, &mut types).unwrap();
+        let of = |plan: &Plan| verdict(entry(plan.clone()), all_well()).scenarios.remove(0);
+        assert_eq!(of(&lossy).outcome, Outcome::Pass, "its data is compared");
+        lossy.expect.states.get_mut(&StateKind::Data).unwrap().reference = Reference::Any("slow".to_owned());
+        assert_eq!(failing(&of(&lossy), Outcome::Inconclusive), ["lossy"]);
+        lossy.lint.remarks[0].allowed = Some("it moved".to_owned());
+        let allowed = of(&lossy);
+        assert!(failing(&allowed, Outcome::Inconclusive).is_empty());
+        let shown = allowed.remarks.iter().any(|remark| remark.ends_with("allowed: it moved"));
+        assert!(shown, "{:?}", allowed.remarks);
     }
 
     #[test]

@@ -102,6 +102,7 @@ pub(crate) fn plan() -> Plan {
         mask: Vec::new(),
         digests: BTreeMap::from([("x.sql".to_owned(), "ab".repeat(32))]),
         gateways: BTreeMap::new(),
+        lint: crate::lint::Linted::default(),
         reach: BTreeMap::new(),
     }
 }

@@ -13,6 +13,7 @@ mod drills;
 mod exactness;
 mod files_state;
 mod library;
+mod lint;
 mod mariadb_state;
 mod postgres_any;
 mod postgres_data;

@@ -1,0 +1,288 @@
+//! What a statement or a step does, in words that are the same for every dialect: rules are written once.
+
+use std::fmt;
+use std::ops::Range;
+
+/// One thing that is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// What is done.
+    pub what: What,
+    /// The bytes that say so.
+    pub span: Range<usize>,
+    /// The bytes of the whole statement.
+    pub statement: Range<usize>,
+}
+
+/// Kinds of things with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Object {
+    /// A table, also a foreign one.
+    Table,
+    /// A column of a table.
+    Column,
+    /// A constraint of a table.
+    Constraint,
+    /// An index.
+    Index,
+    /// A sequence, or what numbers a column.
+    Sequence,
+    /// A view, materialised or not.
+    View,
+    /// A type or a domain.
+    Type,
+    /// A schema.
+    Schema,
+    /// A database.
+    Database,
+    /// A function, procedure, trigger, policy or rule.
+    Code,
+    /// An extension.
+    Extension,
+    /// A role or user, or all that it owns.
+    Role,
+    /// A label of an enum.
+    Label,
+    /// A partition that is part of a table.
+    Partition,
+    /// Something else without rows: a publication, an operator, a server.
+    Other,
+}
+
+impl Object {
+    /// The word in messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Column => "column",
+            Self::Constraint => "constraint",
+            Self::Index => "index",
+            Self::Sequence => "sequence",
+            Self::View => "view",
+            Self::Type => "type",
+            Self::Schema => "schema",
+            Self::Database => "database",
+            Self::Code => "routine or rule",
+            Self::Extension => "extension",
+            Self::Role => "role",
+            Self::Label => "label",
+            Self::Partition => "partition",
+            Self::Other => "object",
+        }
+    }
+}
+
+/// Something with a name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Thing {
+    /// What it is.
+    pub object: Object,
+    /// The table that it belongs to, for what belongs to one.
+    pub of: Option<String>,
+    /// Its name, as the server folds it, without the schema `public`.
+    pub name: String,
+}
+
+impl Thing {
+    /// Something that stands by itself.
+    pub fn new(object: Object, name: impl Into<String>) -> Self {
+        Self { object, of: None, name: name.into() }
+    }
+
+    /// Something of a table.
+    pub fn of(object: Object, table: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { object, of: Some(table.into()), name: name.into() }
+    }
+
+    /// A table.
+    pub fn table(name: impl Into<String>) -> Self {
+        Self::new(Object::Table, name)
+    }
+
+    /// A column.
+    pub fn column(table: impl Into<String>, name: impl Into<String>) -> Self {
+        Self::of(Object::Column, table, name)
+    }
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.of {
+            Some(table) => write!(f, "{} `{table}.{}`", self.object.word(), self.name),
+            None => write!(f, "{} `{}`", self.object.word(), self.name),
+        }
+    }
+}
+
+/// Rows that are read, as far as their text says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rows {
+    /// Where they are.
+    pub table: String,
+    /// The columns that are read as they are; none is all of them.
+    pub columns: Option<Vec<String>>,
+    /// The condition, flattened; none is every row.
+    pub condition: Option<String>,
+}
+
+/// What is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// Something comes to be.
+    Creates {
+        /// What.
+        thing: Thing,
+        /// Columns with their types, of a table or of itself.
+        columns: Vec<(String, String)>,
+        /// Nothing happens where the name is taken.
+        if_not_exists: bool,
+        /// What had the name is dropped.
+        replaces: bool,
+        /// It ends with the session.
+        temporary: bool,
+    },
+    /// A column that must have a value comes to a table, and says none.
+    NeedsValue(Thing),
+    /// Something goes.
+    Drops {
+        /// What.
+        thing: Thing,
+        /// Nothing happens where there is none.
+        if_exists: bool,
+        /// What depends on it goes too.
+        cascade: bool,
+    },
+    /// A column gets another type.
+    Retypes {
+        /// The column.
+        column: Thing,
+        /// The new type, flattened.
+        to: String,
+        /// How values are converted, where that is said.
+        using: Option<String>,
+    },
+    /// A name changes.
+    Renames {
+        /// What.
+        thing: Thing,
+        /// Its new name.
+        to: String,
+    },
+    /// A column must have a value from now on.
+    Requires(Thing),
+    /// A column may be empty from now on.
+    Allows(Thing),
+    /// Rows are written to another table.
+    Copies {
+        /// Which.
+        rows: Rows,
+        /// Where they go.
+        into: String,
+    },
+    /// A whole database is written elsewhere.
+    BacksUp {
+        /// Where it is kept.
+        into: String,
+    },
+    /// A whole database becomes what it was when it was backed up.
+    PutsBack {
+        /// The database.
+        database: String,
+    },
+    /// Rows come to a table.
+    Inserts {
+        /// Which table.
+        table: String,
+    },
+    /// Values change.
+    Updates {
+        /// The table.
+        table: String,
+        /// The columns.
+        columns: Vec<String>,
+        /// Columns that get the value of another one of the same row: target and source.
+        moved: Vec<(String, String)>,
+        /// Which rows; none is all of them.
+        condition: Option<String>,
+    },
+    /// Rows that have the key already are written over.
+    Overwrites {
+        /// The table.
+        table: String,
+        /// By what: `ON CONFLICT DO UPDATE`.
+        how: &'static str,
+    },
+    /// Rows go.
+    Deletes {
+        /// The table.
+        table: String,
+        /// Which rows; none is all of them.
+        condition: Option<String>,
+    },
+    /// All rows go at once.
+    Truncates {
+        /// The table.
+        table: String,
+        /// Tables that refer to it are emptied too.
+        cascade: bool,
+    },
+    /// A sequence begins anew.
+    Restarts {
+        /// Which.
+        sequence: String,
+    },
+    /// A table is no partition any more.
+    Detaches(Thing),
+    /// A table becomes a partition.
+    Attaches(Thing),
+    /// A table is no longer written to the log of the server.
+    Unlogs {
+        /// The table.
+        table: String,
+    },
+    /// Somebody outside hears of it.
+    Calls {
+        /// What is called.
+        whom: String,
+    },
+    /// It runs something whose text is elsewhere or not yet written.
+    Hides {
+        /// What: `DO`, `EXECUTE`, `SELECT repair()`.
+        how: String,
+    },
+    /// A program runs.
+    Runs {
+        /// The command.
+        command: String,
+    },
+    /// A volume goes with what is in it.
+    RemovesVolume {
+        /// Which, as far as it is said.
+        volume: String,
+        /// How.
+        how: String,
+    },
+    /// A server gets a version that may rewrite its files.
+    Upgrades {
+        /// The service.
+        service: String,
+        /// Its image before.
+        from: String,
+        /// Its image then.
+        to: String,
+    },
+    /// The text cannot be read.
+    Unread {
+        /// Why.
+        why: String,
+    },
+    /// Nothing that a way back would have to bring back.
+    Nothing,
+}
+
+impl What {
+    /// Something comes to be, with nothing special about it.
+    pub fn creates(thing: Thing) -> Self {
+        Self::Creates { thing, columns: Vec::new(), if_not_exists: false, replaces: false, temporary: false }
+    }
+}
