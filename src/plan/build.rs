@@ -8,7 +8,7 @@ use super::context::Context;
 use super::facts::{self, Given};
 use super::model::{Database, Engine, Plan, Rollback, When};
 use super::steps::Owner;
-use super::{expect, failure, gateways, observe, steps, traffic};
+use super::{expect, failure, gateways, material, observe, steps, traffic};
 use crate::compose::model::FileObject;
 use crate::compose::{self, Project};
 use crate::diagnostic::Diagnostic;
@@ -199,6 +199,8 @@ impl Builder<'_> {
         );
         let stateless = stateless(&mut self.context, scenario.staging.as_ref());
         let file = self.context.root.spot.source.name.clone();
+        let compose = staging.map_or(&[][..], |staging| &staging.compose.0);
+        let material = material::gather(&self.context, compose, [&change, back]);
         if !self.context.mistakes.is_empty() {
             return Err(self.context.mistakes);
         }
@@ -222,6 +224,7 @@ impl Builder<'_> {
             traffic,
             mask: scenario.mask,
             digests: self.context.digests,
+            material,
             gateways,
             reach: self.context.reach,
         };

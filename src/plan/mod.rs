@@ -11,6 +11,7 @@ mod expect;
 mod facts;
 mod failure;
 mod gateways;
+pub mod material;
 pub mod model;
 pub mod observe;
 mod point;
