@@ -34,6 +34,8 @@ pub enum Command {
     Judge(Judge),
     /// List the scenarios below a folder
     List(List),
+    /// List what takes changes back below a folder, and which of it was ever tested
+    Coverage(Coverage),
     /// Show the scorecard of a past run
     Show(Show),
     /// Remove from the engine what dead runs and `--keep` have left
@@ -168,6 +170,35 @@ pub struct List {
     /// Folders of scenarios
     #[arg(value_name = "DIR", default_value = "scenarios")]
     pub paths: Vec<PathBuf>,
+}
+
+/// `coverage`.
+#[derive(Debug, Args)]
+pub struct Coverage {
+    /// The folder to look through
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// Where past runs are (default: backout-runs)
+    #[arg(long, value_name = "DIR")]
+    pub runs: Option<PathBuf>,
+    /// The folder that paths of past runs are below (default: the nearest parent with .git)
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// The level that each must have reached
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=4))]
+    pub require_level: Option<u8>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Printed::Text)]
+    pub format: Printed,
+}
+
+/// How something is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Printed {
+    /// For people
+    Text,
+    /// For programs
+    Json,
 }
 
 /// `show`.

@@ -2,6 +2,7 @@
 
 mod clean;
 mod copy;
+mod coverage;
 mod engine;
 mod files;
 mod gateway;
@@ -114,6 +115,7 @@ pub fn main(cli: Cli, around: &Surroundings, out: &mut dyn Write) -> Result<u8, 
         Command::Check(inputs) => plan::check(&inputs, around, out),
         Command::Plan(inputs) => plan::show(&inputs, around, out),
         Command::Judge(judge) => judge::judge(&judge, around, out),
+        Command::Coverage(asked) => coverage::coverage(&asked, around, out),
         Command::Show(show) => judge::show(&show, around, out),
         Command::List(list) => plan::list(&list, around, out),
         Command::Schema(schema) => say(out, &schema_text(schema.format)),

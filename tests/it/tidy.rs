@@ -14,6 +14,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("yaml", &["diagnostic"]),
     ("compose", &["diagnostic", "files", "yaml"]),
     ("copying", &[]),
+    ("history", &["journal", "outcome", "plan", "verdict"]),
+    ("coverage", &["history", "outcome", "plan", "sql"]),
     ("scenario", &["gateway"]),
     ("sql", &[]),
     (
@@ -59,7 +61,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "report",
-        &["diagnostic", "journal", "outcome", "plan", "scenario", "state", "text", "traffic", "verdict"],
+        &[
+            "coverage",
+            "diagnostic",
+            "journal",
+            "outcome",
+            "plan",
+            "scenario",
+            "state",
+            "text",
+            "traffic",
+            "verdict",
+        ],
     ),
     ("progress", &["gateway", "journal", "outcome", "plan", "sweep", "text"]),
     ("text", &[]),
