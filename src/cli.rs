@@ -42,7 +42,7 @@ pub enum Command {
     Clean(Clean),
     /// Print the JSON Schema of a file format
     Schema(Schema),
-    /// Write a commented starter scenario that runs as it is
+    /// Write a commented starter scenario, or copy a shipped one, that runs as it is
     Init(Init),
     /// Watch a wrong and a right rollback of the same change
     Demo(Demo),
@@ -242,9 +242,12 @@ pub enum Format {
 /// `init`.
 #[derive(Debug, Args)]
 pub struct Init {
-    /// The folder to create
-    #[arg(value_name = "NAME")]
-    pub name: PathBuf,
+    /// The folder to create; with --from, the one to copy into (default: scenarios)
+    #[arg(value_name = "DIR", required_unless_present = "from")]
+    pub name: Option<PathBuf>,
+    /// Copy a shipped scenario or pair, such as drop-column, with what it uses
+    #[arg(long, value_name = "NAME")]
+    pub from: Option<String>,
 }
 
 /// `demo`.

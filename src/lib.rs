@@ -11,6 +11,7 @@ pub mod gateway;
 pub mod history;
 pub mod http;
 pub mod journal;
+pub mod library;
 pub mod millis;
 pub mod outcome;
 pub mod plan;

@@ -58,10 +58,11 @@ mod tests {
             ("app/migrations/0004.py", &with("migrations.RunPython(up, migrations.RunPython.noop)")),
             ("app/migrations/0005.py", &with("migrations.RunPython(up, down)")),
             ("app/migrations/0006.py", &with("migrations.RunPython(up, elidable=True)")),
+            ("app/migrations/0007.py", &with("RunSQL('DROP TABLE a', migrations.RunSQL.noop)")),
             ("app/migrations/__init__.py", ""),
             ("app/views.py", "migrations.Migration"),
         ]);
-        let forms: Vec<String> = found(&tree).iter().map(|line| line[19..].to_owned()).collect();
+        let forms: Vec<String> = found(&tree).iter().map(|line| line[20..].to_owned()).collect();
         assert_eq!(
             forms,
             [
@@ -70,7 +71,8 @@ mod tests {
                 "py Django Acts",
                 "py Django Empty",
                 "py Django Acts",
-                "py Django Refuses"
+                "py Django Refuses",
+                "py Django Empty"
             ]
         );
     }

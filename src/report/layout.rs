@@ -77,12 +77,12 @@ pub(super) fn listing<const N: usize>(rows: &[[Field; N]], style: Style) -> Vec<
     table.lines().map(|line| format!(" {}", line.trim_end()).trim_end().to_owned()).collect()
 }
 
-/// A path with line breaks behind `/` where it is wider than this; what follows is indented.
+/// A path with line breaks behind `/` where it is wider than this.
 fn broken(path: &str, width: usize) -> String {
     let (mut lines, mut line) = (Vec::new(), String::new());
     for part in path.split_inclusive('/') {
-        if !line.trim().is_empty() && line.chars().count() + part.chars().count() > width {
-            lines.push(std::mem::replace(&mut line, "  ".to_owned()));
+        if !line.is_empty() && line.chars().count() + part.chars().count() > width {
+            lines.push(std::mem::take(&mut line));
         }
         line.push_str(part);
     }

@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("yaml", &["diagnostic"]),
     ("compose", &["diagnostic", "files", "yaml"]),
     ("copying", &[]),
+    ("library", &["diagnostic", "files", "yaml"]),
     ("history", &["journal", "outcome", "plan", "verdict"]),
     ("coverage", &["history", "outcome", "plan", "sql"]),
     ("scenario", &["gateway"]),
