@@ -237,6 +237,8 @@ pub enum Format {
     Drill,
     /// scorecard.json
     Scorecard,
+    /// What `coverage --format json` prints
+    Coverage,
 }
 
 /// `init`.

@@ -139,6 +139,7 @@ fn schema_text(format: Format) -> String {
         Format::Scenario => report::schemas::scenario(),
         Format::Drill => report::schemas::drill(),
         Format::Scorecard => report::schemas::scorecard(),
+        Format::Coverage => report::schemas::coverage(),
     };
     format!("{schema:#}\n")
 }

@@ -59,9 +59,12 @@ fn words(stem: &str) -> Vec<String> {
 /// scenarios keep what their halves share.
 fn up(tree: &Tree, path: &str) -> Option<String> {
     let (folder, name) = split(path);
-    let up = name.replacen("down", "up", 1);
-    let places = [join(folder, &up), join(split(folder).0, &up)];
-    places.into_iter().find(|place| up != name && tree.text(place).is_some())
+    let (before, after) = name.split_once("down")?;
+    let kind = after.rsplit_once('.').map_or("", |(_, kind)| kind);
+    // Of several ways back from one change, such as `down-by-hand.sql`, the change is plain `up.sql`.
+    let ups = [format!("{before}up{after}"), format!("{before}up.{kind}")];
+    let places = [folder, split(folder).0].map(|folder| ups.each_ref().map(|up| join(folder, up)));
+    places.into_iter().flatten().find(|place| tree.text(place).is_some())
 }
 
 fn script_form(text: &str) -> Form {
@@ -117,5 +120,8 @@ mod tests {
             ]
         );
         assert_eq!(find(&tree)[3].up.as_deref(), Some("up.sql"));
+        let several =
+            tree_of(&[("m/up.sql", "DROP TABLE a"), ("m/down-by-hand.sql", "CREATE TABLE a (b int)")]);
+        assert_eq!(find(&several)[0].up.as_deref(), Some("m/up.sql"));
     }
 }

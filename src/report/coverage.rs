@@ -184,7 +184,7 @@ fn artefact(row: &Row, required: Option<u8>) -> ArtefactJson {
 
 /// The inventory.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Page {
+pub(super) struct Page {
     /// The version of this format: 1.
     format: u32,
     /// Whether there are artefacts, and each is tested as it is.
@@ -361,6 +361,8 @@ mod tests {
     fn programs_read_the_same() {
         let page: serde_json::Value = serde_json::from_str(&json(&coverage())).unwrap();
         assert_eq!((&page["format"], &page["met"], &page["runs"]), (&1.into(), &false.into(), &3.into()));
+        let validator = jsonschema::draft202012::new(&super::super::schemas::coverage()).unwrap();
+        assert!(validator.is_valid(&page), "{page:#}");
         let second = &page["artefacts"][1];
         assert_eq!((&second["state"], &second["level"]), (&"changed_since".into(), &3.into()));
         assert_eq!((&second["tool"], &second["used"]), (&"golang_migrate".into(), &"folder".into()));

@@ -69,7 +69,7 @@ fn a_starter_scenario_is_valid_and_nothing_is_overwritten() {
 #[test]
 fn completions_and_schemas_are_printed() {
     assert!(backout(&["completions", "bash"]).stdout.contains("_backout"));
-    for format in ["scenario", "drill", "scorecard"] {
+    for format in ["scenario", "drill", "scorecard", "coverage"] {
         let schema: serde_json::Value = serde_json::from_str(&backout(&["schema", format]).stdout).unwrap();
         assert!(schema["properties"].is_object(), "{format}");
     }
