@@ -10,9 +10,13 @@ use super::{AppError, Surroundings, say};
 use crate::cli::Init;
 use crate::diagnostic::nearest;
 use crate::library::{self, File};
+use crate::report;
 
 /// Where shipped scenarios are copied to when nothing is said: where `list` looks.
 const LIBRARY: &str = "scenarios";
+
+/// Where the scenarios of a library have their schema.
+const SCHEMA: &str = "scenario.schema.json";
 
 pub(super) fn init(init: &Init, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
     match &init.from {
@@ -53,7 +57,16 @@ fn copy(from: &str, to: &Path, around: &Surroundings, out: &mut dyn Write) -> Re
     for file in files.iter().filter(|file| !folder.join(file.path).exists()) {
         write(&folder.join(file.path), file.bytes, file.runs)?;
     }
+    schema(&folder.join(SCHEMA))?;
     say(out, &format!("wrote {shown}/{from}; then: backout check {shown}, backout run {shown}\n"))
+}
+
+/// The schema that editors are pointed to by the first line of each scenario; one that is there stays.
+fn schema(path: &Path) -> Result<(), AppError> {
+    if path.exists() {
+        return Ok(());
+    }
+    write(path, format!("{:#}\n", report::schemas::scenario()).as_bytes(), false)
 }
 
 /// Whether something else is in a file's place. What two scenarios share may be there already.

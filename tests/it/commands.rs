@@ -89,6 +89,7 @@ fn every_shipped_scenario_can_be_copied_and_checked_where_there_is_no_repository
         let output = run(command(&["init", "--from", name, "mine"]).current_dir(folder.path()));
         assert_eq!(output.code, 0, "{name}: {}", output.stderr);
         assert!(folder.path().join("mine").join(name).is_dir());
+        assert!(folder.path().join("mine/scenario.schema.json").is_file(), "editors are pointed to it");
         let check = run(command(&["check", "--allow-host", "mine"]).current_dir(folder.path()));
         assert_eq!(check.code, 0, "{name}: {}", check.stderr);
         assert!(check.stdout.contains(name.as_str()), "{}", check.stdout);
