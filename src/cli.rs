@@ -36,13 +36,15 @@ pub enum Command {
     Judge(Judge),
     /// List the scenarios below a folder
     List(List),
+    /// List what takes changes back below a folder, and which of it was ever tested
+    Coverage(Coverage),
     /// Show the scorecard of a past run
     Show(Show),
     /// Remove from the engine what dead runs and `--keep` have left
     Clean(Clean),
     /// Print the JSON Schema of a file format
     Schema(Schema),
-    /// Write a commented starter scenario that runs as it is
+    /// Write a commented starter scenario, or copy a shipped one, that runs as it is
     Init(Init),
     /// Watch a wrong and a right rollback of the same change
     Demo(Demo),
@@ -220,6 +222,35 @@ pub struct List {
     pub paths: Vec<PathBuf>,
 }
 
+/// `coverage`.
+#[derive(Debug, Args)]
+pub struct Coverage {
+    /// The folder to look through
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// Where past runs are (default: backout-runs)
+    #[arg(long, value_name = "DIR")]
+    pub runs: Option<PathBuf>,
+    /// The folder that paths of past runs are below (default: the nearest parent with .git)
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// The level that each must have reached
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=4))]
+    pub require_level: Option<u8>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Printed::Text)]
+    pub format: Printed,
+}
+
+/// How something is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Printed {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
 /// `show`.
 #[derive(Debug, Args)]
 pub struct Show {
@@ -256,14 +287,19 @@ pub enum Format {
     Drill,
     /// scorecard.json
     Scorecard,
+    /// What `coverage --format json` prints
+    Coverage,
 }
 
 /// `init`.
 #[derive(Debug, Args)]
 pub struct Init {
-    /// The folder to create
-    #[arg(value_name = "NAME")]
-    pub name: PathBuf,
+    /// The folder to create; with --from, the one to copy into (default: scenarios)
+    #[arg(value_name = "DIR", required_unless_present = "from")]
+    pub name: Option<PathBuf>,
+    /// Copy a shipped scenario or pair, such as drop-column, with what it uses
+    #[arg(long, value_name = "NAME")]
+    pub from: Option<String>,
 }
 
 /// `demo`.

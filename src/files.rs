@@ -28,6 +28,18 @@ pub trait Files {
     /// # Errors
     /// It does not exist, cannot be reached, or leaves the root.
     fn locate(&self, path: &Path) -> Result<Located, FileProblem>;
+
+    /// The bytes of a file, text or not.
+    ///
+    /// # Errors
+    /// As for [`Files::read`], but for the last.
+    fn bytes(&self, path: &Path, limit: u64) -> Result<Vec<u8>, FileProblem>;
+
+    /// What lies in a folder, sorted; nothing where it cannot be read.
+    fn list(&self, folder: &Path) -> Vec<PathBuf>;
+
+    /// The folder that nothing may leave, without links.
+    fn root(&self) -> &Path;
 }
 
 /// A file or folder below the root.
@@ -150,11 +162,6 @@ impl RootedFiles {
         Ok(Self { root, current })
     }
 
-    /// The root, links resolved.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// Whether as much of a path as exists lies below the root.
     fn contains_start_of(&self, path: &Path) -> bool {
         let start = path.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
@@ -169,6 +176,11 @@ impl RootedFiles {
 
 impl Files for RootedFiles {
     fn read(&self, path: &Path, limit: u64) -> Result<Arc<Source>, FileProblem> {
+        let name = show(&self.current, path);
+        text(name, self.bytes(path, limit)?)
+    }
+
+    fn bytes(&self, path: &Path, limit: u64) -> Result<Vec<u8>, FileProblem> {
         let located = self.locate(path)?;
         let name = show(&self.current, path);
         match located.kind {
@@ -182,7 +194,18 @@ impl Files for RootedFiles {
         let mut bytes = Vec::new();
         file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
         within(bytes.len() as u64, limit, &name)?;
-        text(name, bytes)
+        Ok(bytes)
+    }
+
+    fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.current.join(folder)).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        paths.sort();
+        paths
+    }
+
+    fn root(&self) -> &Path {
+        &self.root
     }
 
     fn locate(&self, path: &Path) -> Result<Located, FileProblem> {
@@ -219,11 +242,25 @@ impl MemoryFiles {
 
 impl Files for MemoryFiles {
     fn read(&self, path: &Path, limit: u64) -> Result<Arc<Source>, FileProblem> {
+        text(show(Path::new("/"), path), self.bytes(path, limit)?)
+    }
+
+    fn bytes(&self, path: &Path, limit: u64) -> Result<Vec<u8>, FileProblem> {
         let name = show(Path::new("/"), path);
         let located = self.locate(path)?;
         let bytes = self.0.get(&located.path).ok_or_else(|| FileProblem::Folder(name.clone()))?;
         within(bytes.len() as u64, limit, &name)?;
-        text(name, bytes.clone())
+        Ok(bytes.clone())
+    }
+
+    fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        let below = self.0.keys().filter_map(|file| file.strip_prefix(folder).ok()?.iter().next());
+        let below: std::collections::BTreeSet<PathBuf> = below.map(|name| folder.join(name)).collect();
+        below.into_iter().collect()
+    }
+
+    fn root(&self) -> &Path {
+        Path::new("/")
     }
 
     fn locate(&self, path: &Path) -> Result<Located, FileProblem> {
@@ -354,5 +391,6 @@ mod tests {
         assert_eq!(files.locate(Path::new("/a")).unwrap().kind, FileKind::Folder);
         assert_eq!(files.read(Path::new("/a"), 1).unwrap_err(), FileProblem::Folder("a".into()));
         assert_eq!(files.locate(Path::new("/c")).unwrap_err(), FileProblem::Missing("c".into()));
+        assert_eq!(files.list(Path::new("/a")), [PathBuf::from("/a/b.yaml")]);
     }
 }

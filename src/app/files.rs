@@ -22,7 +22,8 @@ pub(super) struct How {
 
 /// Reads and plans everything that the command line names.
 pub(super) fn plan(inputs: &Inputs, how: How, around: &Surroundings) -> Result<PlannedDrill, AppError> {
-    let root = root(inputs, &around.current)?;
+    let first = inputs.paths.first().map(PathBuf::as_path);
+    let root = root(inputs.root.as_deref(), first, &around.current)?;
     let files = RootedFiles::new(&root, &around.current)
         .map_err(|problem| AppError::Invalid(diagnostic::render(&[problem.alone(&root)])))?;
     let variables = variables(inputs, around);
@@ -62,11 +63,11 @@ fn variables(inputs: &Inputs, around: &Surroundings) -> BTreeMap<String, String>
 
 /// The folder that no path may leave (S18): `--root`, else the nearest parent with `.git`, else the
 /// folder on the command line.
-fn root(inputs: &Inputs, current: &Path) -> Result<PathBuf, AppError> {
-    if let Some(root) = &inputs.root {
+pub(super) fn root(named: Option<&Path>, first: Option<&Path>, current: &Path) -> Result<PathBuf, AppError> {
+    if let Some(root) = named {
         return Ok(current.join(root));
     }
-    let first = inputs.paths.first().map_or_else(|| current.to_owned(), |path| current.join(path));
+    let first = first.map_or_else(|| current.to_owned(), |path| current.join(path));
     let first = first.canonicalize().map_err(|error| {
         AppError::Invalid(format!("error: `{}` cannot be read: {error}\n", first.display()))
     })?;

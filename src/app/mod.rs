@@ -2,6 +2,7 @@
 
 mod clean;
 mod copy;
+mod coverage;
 mod engine;
 mod files;
 mod gateway;
@@ -116,6 +117,7 @@ pub fn main(cli: Cli, around: &Surroundings, out: &mut dyn Write) -> Result<u8, 
         Command::Plan(inputs) => plan::show(&inputs, around, out),
         Command::Lint(lint) => lint::lint(&lint, around, out),
         Command::Judge(judge) => judge::judge(&judge, around, out),
+        Command::Coverage(asked) => coverage::coverage(&asked, around, out),
         Command::Show(show) => judge::show(&show, around, out),
         Command::List(list) => plan::list(&list, around, out),
         Command::Schema(schema) => say(out, &schema_text(schema.format)),
@@ -139,6 +141,7 @@ fn schema_text(format: Format) -> String {
         Format::Scenario => report::schemas::scenario(),
         Format::Drill => report::schemas::drill(),
         Format::Scorecard => report::schemas::scorecard(),
+        Format::Coverage => report::schemas::coverage(),
     };
     format!("{schema:#}\n")
 }

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::facts::{self, Given};
 use super::model::{Database, Engine, Plan, Rollback, When};
 use super::steps::Owner;
-use super::{alerts, expect, failure, gateways, lint, observe, steps, traffic};
+use super::{alerts, expect, failure, gateways, lint, material, observe, steps, traffic};
 use crate::compose::model::FileObject;
 use crate::compose::{self, Project};
 use crate::diagnostic::Diagnostic;
@@ -209,6 +209,8 @@ impl Builder<'_> {
             Linted::default()
         };
         let file = self.context.root.spot.source.name.clone();
+        let compose = staging.map_or(&[][..], |staging| &staging.compose.0);
+        let material = material::gather(&self.context, compose, [&change, back]);
         if !self.context.mistakes.is_empty() {
             return Err(self.context.mistakes);
         }
@@ -232,6 +234,7 @@ impl Builder<'_> {
             traffic,
             mask: scenario.mask,
             digests: self.context.digests,
+            material,
             gateways,
             lint: linted,
             reach: self.context.reach,

@@ -13,6 +13,7 @@ mod facts;
 mod failure;
 mod gateways;
 mod lint;
+pub mod material;
 pub mod model;
 pub mod observe;
 mod pipeline;

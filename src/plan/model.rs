@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::across::Across;
 use super::alerts::Alert;
 use super::database::DatabaseFault;
+use super::material::Material;
 use super::observe::Observed;
 use super::traffic::Traffic;
 use crate::compose::Project;
@@ -110,6 +111,10 @@ pub struct Plan {
     pub mask: Vec<String>,
     /// SHA-256 of every file that is part of the change, the rollback or the seed, by shown path.
     pub digests: BTreeMap<String, String>,
+    /// The files that change and rollback use, below the root; journals from before they were recorded
+    /// have none.
+    #[serde(default, skip_serializing_if = "Material::is_empty")]
+    pub material: Material,
     /// The gateways, by the service that they stand before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub gateways: BTreeMap<String, Gateway>,

@@ -54,6 +54,42 @@ pub(super) fn columns(rows: &[Vec<Field>], style: Style) -> Vec<String> {
     table.lines().map(|line| format!(" {}", line.trim_end()).trim_end().to_owned()).collect()
 }
 
+/// Rows of aligned columns of which the first takes what the others leave; its paths are broken behind `/`.
+pub(super) fn listing<const N: usize>(rows: &[[Field; N]], style: Style) -> Vec<String> {
+    let widest = |at: usize| rows.iter().map(|row| row[at].text.chars().count()).max().unwrap_or(0);
+    let others: usize = (1..N).map(|at| widest(at) + 2).sum();
+    let first = style.width.saturating_sub(others + 1).max(16);
+    let mut table = table(style);
+    for row in rows {
+        let path = Field { text: broken(&row[0].text, first), outcome: row[0].outcome };
+        table.add_row(std::iter::once(path.cell()).chain(row[1..].iter().map(Field::cell)));
+    }
+    table.set_width(narrow(style.width + 1));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    for at in 0..N {
+        let width = if at == 0 { widest(0).min(first) } else { widest(at) } + 2;
+        if let Some(column) = table.column_mut(at) {
+            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(narrow(width))));
+        }
+    }
+    table.lines().map(|line| format!(" {}", line.trim_end()).trim_end().to_owned()).collect()
+}
+
+/// A path with line breaks behind `/` where it is wider than this.
+fn broken(path: &str, width: usize) -> String {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for part in path.split_inclusive('/') {
+        if !line.is_empty() && line.chars().count() + part.chars().count() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        line.push_str(part);
+    }
+    lines.push(line);
+    lines.join("\n")
+}
+
 /// A text that hangs behind its prefix, wrapped at the width.
 pub(super) fn block(prefix: &str, content: &str, style: Style) -> Vec<String> {
     let mut table = table(Style { colour: false, ..style });

@@ -2,6 +2,7 @@
 
 mod card;
 pub mod clients;
+pub mod coverage;
 pub mod json;
 pub mod junit;
 mod layout;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
+use super::coverage::Page;
 use super::json::Scorecard;
 use crate::scenario::{DrillFile, ScenarioFile};
 
@@ -25,6 +26,18 @@ pub fn scorecard() -> Value {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     let schema = settings.into_generator().into_root_schema_for::<Scorecard>().to_value();
     named(schema, "scorecard", "A scorecard of Backout", "What a drill has shown, with its evidence.")
+}
+
+/// Of what `coverage --format json` prints.
+pub fn coverage() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let schema = settings.into_generator().into_root_schema_for::<Page>().to_value();
+    named(
+        schema,
+        "coverage",
+        "An inventory of Backout",
+        "What takes changes back, and what past runs show of it.",
+    )
 }
 
 fn read<T: JsonSchema>(name: &str, title: &str, about: &str) -> Value {
@@ -73,7 +86,7 @@ mod tests {
 
     #[test]
     fn each_schema_is_of_the_draft_it_names_and_says_what_it_is() {
-        for schema in [scenario(), drill(), scorecard()] {
+        for schema in [scenario(), drill(), scorecard(), coverage()] {
             assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
             jsonschema::meta::validate(&schema).unwrap();
             for key in ["$id", "title", "description"] {

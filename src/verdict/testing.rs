@@ -101,6 +101,7 @@ pub(crate) fn plan() -> Plan {
         traffic: Vec::new(),
         mask: Vec::new(),
         digests: BTreeMap::from([("x.sql".to_owned(), "ab".repeat(32))]),
+        material: Default::default(),
         gateways: BTreeMap::new(),
         lint: crate::lint::Linted::default(),
         reach: BTreeMap::new(),

@@ -69,8 +69,57 @@ fn a_starter_scenario_is_valid_and_nothing_is_overwritten() {
 #[test]
 fn completions_and_schemas_are_printed() {
     assert!(backout(&["completions", "bash"]).stdout.contains("_backout"));
-    for format in ["scenario", "drill", "scorecard"] {
+    for format in ["scenario", "drill", "scorecard", "coverage"] {
         let schema: serde_json::Value = serde_json::from_str(&backout(&["schema", format]).stdout).unwrap();
         assert!(schema["properties"].is_object(), "{format}");
     }
+}
+
+#[test]
+fn every_shipped_scenario_can_be_copied_and_checked_where_there_is_no_repository() {
+    let library = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let folders = std::fs::read_dir(library).unwrap().map(|entry| entry.unwrap().path());
+    let folders =
+        folders.filter(|folder| folder.join("right").is_dir() || folder.join("scenario.yaml").is_file());
+    let names: Vec<String> =
+        folders.map(|folder| folder.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    assert!(names.len() >= 6, "{names:?}");
+    for name in &names {
+        let folder = tempfile::tempdir().unwrap();
+        let output = run(command(&["init", "--from", name, "mine"]).current_dir(folder.path()));
+        assert_eq!(output.code, 0, "{name}: {}", output.stderr);
+        assert!(folder.path().join("mine").join(name).is_dir());
+        assert!(folder.path().join("mine/scenario.schema.json").is_file(), "editors are pointed to it");
+        let check = run(command(&["check", "--allow-host", "mine"]).current_dir(folder.path()));
+        assert_eq!(check.code, 0, "{name}: {}", check.stderr);
+        assert!(check.stdout.contains(name.as_str()), "{}", check.stdout);
+    }
+}
+
+#[test]
+fn a_copy_is_never_written_over_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let init = |name: &str| run(command(&["init", "--from", name]).current_dir(folder.path()));
+    assert_eq!(init("drop-column").code, 0);
+    assert_eq!(init("interrupted-migration").code, 0, "the images that both use are there already");
+    let image = folder.path().join("scenarios/images/shop-api/shop.py");
+    std::fs::write(&image, "mine").unwrap();
+    let refused = init("restore");
+    assert_eq!(refused.code, 3);
+    assert!(refused.stderr.contains("scenarios/images/shop-api/shop.py"), "{}", refused.stderr);
+    assert_eq!(std::fs::read_to_string(&image).unwrap(), "mine");
+    assert!(!folder.path().join("scenarios/restore").exists(), "nothing of it was written");
+}
+
+#[test]
+fn an_unknown_name_is_answered_with_the_names_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(command(&["init", "--from", "drop-colum"]).current_dir(folder.path()));
+    assert_eq!(output.code, 3);
+    for part in
+        ["did you mean `drop-column`?", "drop-column/right ", "the right way back brings its values back"]
+    {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

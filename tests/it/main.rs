@@ -8,6 +8,7 @@ mod clients;
 mod commands;
 mod compose;
 mod copies;
+mod coverage;
 mod database_faults;
 mod drills;
 mod exactness;
