@@ -1,11 +1,14 @@
 //! GitHub Actions (docs.github.com/actions, workflow syntax): the `run` steps of a job with their `env` and
-//! `working-directory`, each in a shell of its own. `actions/checkout` is what the scenario's mounts are for; other
-//! actions cannot be run here. When the job runs is not asked: the scenario says it.
+//! `working-directory`, each in a shell of its own. Of actions only those are passed over that change nothing which is
+//! drilled; others cannot be run here. When the job runs is not asked: the scenario says it.
 
 use super::script::{Script, is_name, literal};
 use super::{Job, named};
 use crate::diagnostic::Diagnostic;
 use crate::yaml::{Entry, Node};
+
+/// Actions that only bring or keep files: the scenario's mounts and reports are here instead.
+const PASSED_OVER: [&str; 3] = ["actions/cache", "actions/checkout", "actions/upload-artifact"];
 
 /// Reads a job.
 pub(super) fn job(root: &Node, name: &str) -> Result<Job, Box<Diagnostic>> {
@@ -58,7 +61,7 @@ fn step(script: &mut Script, node: &Node) -> Result<(), Box<Diagnostic>> {
 
 fn used(action: &Node) -> Result<(), Box<Diagnostic>> {
     let name = action.text().unwrap_or_default();
-    if name.starts_with("actions/checkout@") {
+    if name.split_once('@').is_some_and(|(action, _)| PASSED_OVER.contains(&action)) {
         return Ok(());
     }
     let mistake = action.spot.mistake(format!("the action `{name}` cannot be run outside of GitHub"));

@@ -10,6 +10,7 @@ mod compose;
 mod copies;
 mod coverage;
 mod database_faults;
+mod delivery;
 mod drills;
 mod exactness;
 mod files_state;
