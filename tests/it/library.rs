@@ -22,14 +22,27 @@ fn nightly() -> Vec<(String, String)> {
     lines.collect()
 }
 
-/// Drills what the nightly drill says of the scenarios in a folder, without sweeps, and demands that all of it
-/// ends as marked and that the report shows this.
+/// Drills what the nightly drill says of the scenarios in a folder, but without sweeps.
 #[track_caller]
 fn drilled(folder: &str, shown: &[&str]) -> (Output, Value) {
+    part_of_the_night(
+        folder,
+        |line| line.replace(", sweep: reduced", "").replace("level: 3", "level: 2"),
+        shown,
+    )
+}
+
+/// Drills exactly what the nightly drill says of the scenarios in a folder.
+#[track_caller]
+fn swept(folder: &str, shown: &[&str]) -> (Output, Value) {
+    part_of_the_night(folder, |line| line, shown)
+}
+
+/// Demands that all of it ends as marked and that the report shows this.
+#[track_caller]
+fn part_of_the_night(folder: &str, line: fn(String) -> String, shown: &[&str]) -> (Output, Value) {
     let lines = nightly().into_iter().filter(|(path, _)| Path::new(path).starts_with(folder));
-    let lines: Vec<String> = lines
-        .map(|(_, line)| line.replace(", sweep: reduced", "").replace("level: 3", "level: 2") + "\n")
-        .collect();
+    let lines: Vec<String> = lines.map(|(_, said)| line(said) + "\n").collect();
     assert!(!lines.is_empty(), "drills/nightly.yaml does not name {folder}");
     let copy = copy_of_scenarios();
     let file = copy.path().join("drills").join("part.yaml");
@@ -213,4 +226,19 @@ fn a_rollback_job_that_is_green_although_it_failed() {
     let (_, card) = drilled("pipeline", &["job rollback of .gitlab-ci.yml in runner"]);
     let wrong = run_of(scenario(&card, "pipeline/wrong"), "finished").clone();
     assert_eq!((&wrong["class"], &wrong["rollback"]["exit_code"]), (&json!("silent"), &json!(0)));
+}
+
+#[test]
+fn a_rollback_that_is_itself_interrupted() {
+    let (_, card) =
+        swept("interrupted-rollback", &["rollback step 1, after UPDATE orders SET amount = amount - 1"]);
+    let wrong = scenario(&card, "interrupted-rollback/wrong");
+    let own = run_of(wrong, "interrupted");
+    assert_eq!(
+        (&own["verdict"], &own["class"]),
+        (&json!("pass"), &json!("restored")),
+        "uninterrupted it works"
+    );
+    let right = scenario(&card, "interrupted-rollback/right");
+    assert_eq!((&right["verdict"], &right["level"]), (&json!("pass"), &json!(3)), "{right:#}");
 }
