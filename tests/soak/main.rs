@@ -56,6 +56,14 @@ fn a_reduced_sweep_finds_every_failure_that_an_exhaustive_one_finds() {
     }
 }
 
+/// With its sweeps; the integration tests try it scenario by scenario, at one point each.
+#[test]
+fn the_whole_nightly_drill_ends_as_its_marks_say() {
+    let (output, _) = backout::drill(&["drills/nightly.yaml"]);
+    println!("{}", output.stdout);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+}
+
 /// `SEED=7` repeats the choices of an earlier time.
 #[tokio::test]
 async fn at_a_thousand_random_points_the_server_has_seen_no_statement_too_many_or_too_few() {
