@@ -19,8 +19,16 @@ const QUIET: Duration = Duration::from_secs(5);
 pub(super) struct Taken {
     pub(super) system: BTreeMap<String, ServiceState>,
     stores: BTreeMap<String, StoreCapture>,
+    kept: Kept,
+}
+
+/// Where and when it was captured.
+#[derive(Debug, Clone, Default)]
+struct Kept {
     /// Under which name the rows were kept.
-    kept: String,
+    name: String,
+    /// When the capture began, in milliseconds of the drill.
+    from_ms: u64,
 }
 
 impl Taken {
@@ -58,8 +66,8 @@ pub(super) async fn take(
     moment: Moment,
     before: Option<&Taken>,
 ) -> Result<Option<Taken>, JournalError> {
-    let kept = format!("{}-{}", ground.run, name(moment));
-    let attempted = attempt(ground, before, &Depth::Whole { kept: &kept }).await;
+    let kept = Kept { name: format!("{}-{}", ground.run, name(moment)), from_ms: scribe.now_ms() };
+    let attempted = attempt(ground, before, &Depth::Whole { kept: &kept.name }).await;
     note(scribe, moment, attempted, kept)
 }
 
@@ -70,12 +78,13 @@ pub(super) async fn begin(
     scribe: &Scribe,
     equal: Option<&Taken>,
 ) -> Result<Result<Taken, String>, JournalError> {
-    let kept = format!("{}-{}", ground.run, name(Moment::Before));
-    let attempted = attempt(ground, None, &Depth::Whole { kept: &kept }).await;
+    let name = format!("{}-{}", ground.run, name(Moment::Before));
+    let kept = Kept { name, from_ms: scribe.now_ms() };
+    let attempted = attempt(ground, None, &Depth::Whole { kept: &kept.name }).await;
     if let (Some(equal), Ok((system, stores, _))) = (equal, &attempted) {
-        let now = Taken { system: system.clone(), stores: stores.clone(), kept: String::new() };
+        let now = Taken { system: system.clone(), stores: stores.clone(), ..Taken::default() };
         if let Err(difference) = now.is_as(equal) {
-            ground.stores.values().for_each(|store| store.forget(&kept));
+            ground.stores.values().for_each(|store| store.forget(&kept.name));
             return Ok(Err(difference));
         }
     }
@@ -92,7 +101,7 @@ pub(super) async fn glance(
     steps: &[Step],
 ) -> Result<(), JournalError> {
     let attempted = attempt(ground, Some(before), &Depth::Glance { likely: &texts(steps) }).await;
-    note(scribe, Moment::Failed, attempted, String::new()).map(drop)
+    note(scribe, Moment::Failed, attempted, Kept::default()).map(drop)
 }
 
 /// How much of a database is read.
@@ -120,7 +129,7 @@ fn note(
     scribe: &Scribe,
     moment: Moment,
     attempted: Attempted,
-    kept: String,
+    kept: Kept,
 ) -> Result<Option<Taken>, JournalError> {
     match attempted {
         Ok((system, stores, strays)) => {
@@ -171,12 +180,12 @@ pub(super) async fn compare(
     (from, before): (Moment, &Taken),
     (to, after): (Moment, &Taken),
 ) -> Result<(), JournalError> {
-    let keys = ground.clients().keys();
+    let keys = ground.clients().keys(after.kept.from_ms);
     for (name, store) in &ground.stores {
         let (Some(old), Some(new)) = (before.stores.get(name), after.stores.get(name)) else {
             continue;
         };
-        let differing = store.rows((&before.kept, old), (&after.kept, new), &keys).await;
+        let differing = store.rows((&before.kept.name, old), (&after.kept.name, new), &keys).await;
         match differing {
             Ok(tables) => {
                 for rows in tables {

@@ -84,9 +84,9 @@ impl Clients {
         Ok(())
     }
 
-    /// What they know of every key.
-    pub(super) fn keys(&self) -> Keys {
-        Keys::of(self.loads.iter().map(|load| &**load))
+    /// What they know of every key at a moment that began then, in milliseconds of the drill.
+    pub(super) fn keys(&self, from_ms: u64) -> Keys {
+        Keys::at(from_ms, self.loads.iter().map(|load| &**load))
     }
 
     /// Waits until each traffic was answered a few times from now on; else says of which that is not so.

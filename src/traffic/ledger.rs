@@ -99,6 +99,16 @@ pub(super) struct Key {
     pub(super) since_ms: u64,
     /// When it was looked for and not found although it must have been there.
     pub(super) missed_ms: Option<u64>,
+    /// Whether a request that alters it is under way.
+    is_open: bool,
+}
+
+impl Key {
+    /// What is there at a moment that may have begun as early as this, in milliseconds of the drill: nobody
+    /// knows of a request under way, or of one that ended later, on which side of the moment it was done.
+    pub(super) fn standing(&self, from_ms: u64) -> Standing {
+        if self.is_open || self.since_ms >= from_ms { Standing::Unknown } else { self.belief.standing() }
+    }
 }
 
 /// The ledger of one traffic.
@@ -136,6 +146,7 @@ impl Ledger {
         let key = book.keys[at].name.clone();
         book.append(&Line::Asks { n, kind, key: key.clone(), due_ms })?;
         book.entries.push(Entry { kind, due_ms, took_us: None, fate: None, wrong: None });
+        book.keys[at].is_open = kind != Kind::Read;
         let contents = book.keys[at].belief.contents().collect();
         Ok(Open { n, kind, key, contents, at })
     }
@@ -244,7 +255,7 @@ impl Book {
         if kind == Kind::Write || self.quiet.is_empty() {
             let belief = Belief::of_nothing();
             let name = new.to_owned();
-            self.keys.push(Key { name, id: None, belief, since_ms: due_ms, missed_ms: None });
+            self.keys.push(Key { name, id: None, belief, since_ms: due_ms, missed_ms: None, is_open: true });
             return (Kind::Write, self.keys.len() - 1);
         }
         let many = self.quiet.len() as u64;
@@ -254,6 +265,7 @@ impl Book {
 
     fn learn(&mut self, open: &Open, end: End, id: Option<String>, ms: u64) {
         let key = &mut self.keys[open.at];
+        key.is_open = false;
         if id.is_some() {
             key.id = id;
         }
@@ -340,6 +352,20 @@ mod tests {
             let key = &ledger.keys()[0];
             assert_eq!((key.missed_ms, key.belief.standing()), (Some(14), Standing::Present));
         }
+    }
+
+    #[test]
+    fn nobody_knows_on_which_side_of_a_moment_a_request_was_done_that_ended_later() {
+        let (_folder, ledger) = ledger();
+        write(&ledger, "a", Some(Fate::Acknowledged));
+        let standing = |from_ms| ledger.keys()[0].standing(from_ms);
+        // Due at 5, and 2 ms under way.
+        assert_eq!((standing(8), standing(7)), (Standing::Present, Standing::Unknown));
+        let look = ledger.open(Kind::Read, 0, "x", 10).unwrap();
+        assert_eq!(ledger.keys()[0].standing(20), Standing::Present, "a look alters nothing");
+        ledger.close(&look, End::Looked(None), None, "", 1).unwrap();
+        ledger.open(Kind::Delete, 0, "x", 30).unwrap();
+        assert_eq!(ledger.keys()[0].standing(20), Standing::Unknown, "it is being removed");
     }
 
     #[test]

@@ -28,11 +28,12 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Those of some loads.
-    pub fn of<'l>(loads: impl IntoIterator<Item = &'l Load>) -> Self {
+    /// Those of some loads, at a moment that may have begun as early as this, in milliseconds of the drill.
+    pub fn at<'l>(from_ms: u64, loads: impl IntoIterator<Item = &'l Load>) -> Self {
         let mut all = Self::default();
         for key in loads.into_iter().flat_map(|load| load.ledger.keys()) {
-            all.insert(&key.name, key.id, key.belief.standing(), key.since_ms);
+            let standing = key.standing(from_ms);
+            all.insert(&key.name, key.id, standing, key.since_ms);
         }
         all
     }

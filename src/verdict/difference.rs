@@ -260,6 +260,13 @@ fn schema(differ: &StoreDifferences) -> Vec<Difference> {
     found.collect()
 }
 
+/// The tables of one database that differ, in the order in which they are compared; their rows were not.
+pub(super) fn tables_of(plan: &Plan, database: &str, differ: &StoreDifferences) -> Vec<Difference> {
+    let judged = plan.expect.states.get(&StateKind::Data);
+    let exceptions = judged.map_or(&[][..], |state| &state.except);
+    tables(differ, exceptions, database, &[], crashes(plan, database))
+}
+
 fn tables(
     differ: &StoreDifferences,
     exceptions: &[Exception],

@@ -21,6 +21,10 @@ pub(super) struct Explained {
     pub(super) evidence: Vec<String>,
     /// How many rows the ledger explains.
     pub(super) rows: u64,
+    /// How many rows nothing explains.
+    pub(super) strange: u64,
+    /// Which promises are broken, in few words each.
+    pub(super) broken: BTreeSet<&'static str>,
 }
 
 /// None where clients do not write to the table.
@@ -43,6 +47,7 @@ pub(super) fn explain(plan: &Plan, database: &str, rows: &RowsDiffer) -> Option<
         explained.evidence.extend(reach.strangers.iter().take(SHOWN).map(super::difference::example));
     }
     let strange = all.saturating_sub(explained.rows);
+    explained.strange = strange;
     if strange > 0 {
         let plural = if strange == 1 { "row" } else { "rows" };
         let said = format!("{} {plural} that nothing explains", grouped(strange));
@@ -64,6 +69,7 @@ impl Explained {
         ];
         for (counts, few, words) in broken {
             if counts && few.count > 0 {
+                self.broken.insert(words);
                 self.wrong.push(format!("{} {words}", grouped(few.count)));
                 self.evidence.extend(keys(few, words));
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::checks::again::Others;
+use super::checks::again::{Left, Others};
 use super::checks::{
     again, alerts, always, change, coverage, exceptions, facts, fault, gateway, lossy, point, promises,
     rollback, service, settle, stage, states, unsound, vacuous,
@@ -64,9 +64,10 @@ fn others<'t>(runs: &[&'t Run]) -> Others<'t> {
         let mut of_kind = runs.iter().filter(|run| run.kind == kind);
         of_kind.find_map(|run| run.states.get(&moment))
     };
+    let control = runs.iter().find(|run| run.kind == RunKind::Control);
     Others {
         twin: of(RunKind::Reference, Moment::After),
-        changed: of(RunKind::Control, Moment::After),
+        changed: control.and_then(|run| Some(Left { state: run.after()?, rows: &run.rows })),
         changed_too: of(RunKind::Finished, Moment::Changed),
     }
 }
@@ -185,7 +186,7 @@ fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
     let after = states::raw(plan, run, run.after());
     let effect = effect(plan, run);
     let rollback = operation(run, Operation::Rollback);
-    let traffic = served::verdicts(plan, run);
+    let traffic = served::verdicts(plan, run, others.changed.map(|left| left.state));
     let mut findings = stage::check(run);
     let mut class = None;
     match run.kind {

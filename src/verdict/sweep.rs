@@ -20,7 +20,7 @@ pub(super) fn confirmed(happened: &[&Run], runs: Vec<RunVerdict>) -> Vec<RunVerd
         run.case = Some(case.number);
         match kept.iter_mut().find(|known| known.case == run.case) {
             Some(known) => {
-                if known.outcome != run.outcome {
+                if run.outcome != Outcome::Fail && run.outcome != known.outcome {
                     leak(&mut run, known.outcome);
                 }
                 *known = run;

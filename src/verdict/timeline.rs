@@ -50,7 +50,7 @@ pub struct Image {
 }
 
 /// The state at one moment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
     /// The services.
     pub system: BTreeMap<String, ServiceState>,
@@ -326,6 +326,8 @@ impl Run {
             Event::Captured { moment, system, stores, strays } => {
                 let (system, stores, strays) = (system.clone(), stores.clone(), strays.clone());
                 self.states.insert(*moment, State { system, stores, strays });
+                // Those of an earlier look at the same moment of another round.
+                self.rows_on_the_way.remove(moment);
             }
             Event::CaptureFailed { moment, error } => {
                 self.unknown.insert(*moment, error.clone());

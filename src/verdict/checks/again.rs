@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 
 use super::rollback::time_was_over;
 use super::states::is_back;
-use crate::journal::event::{Ending, Moment, Operation};
+use crate::journal::event::{Ending, Moment, Operation, RowsDiffer};
 use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
 use crate::plan::model::{Reference, StateKind};
+use crate::plan::traffic::Belongs;
 use crate::state::compare::{TableChange, TableDifference, compare};
-use crate::verdict::difference::{Difference, differences};
+use crate::state::model::SequenceState;
+use crate::text::grouped;
+use crate::verdict::difference::{Difference, differences, tables_of};
+use crate::verdict::explain::{Explained, explain};
+use crate::verdict::footprint;
 use crate::verdict::model::Finding;
 use crate::verdict::timeline::{OperationEnd, Run, State};
 
@@ -23,9 +28,17 @@ pub(in crate::verdict) struct Others<'t> {
     /// After the steps of an `as_after` reference.
     pub(in crate::verdict) twin: Option<&'t State>,
     /// After the whole change, in the control run.
-    pub(in crate::verdict) changed: Option<&'t State>,
+    pub(in crate::verdict) changed: Option<Left<'t>>,
     /// The same in the finished run: what differs between the two differs by itself.
     pub(in crate::verdict) changed_too: Option<&'t State>,
+}
+
+/// What a change has left.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::verdict) struct Left<'t> {
+    pub(in crate::verdict) state: &'t State,
+    /// The rows that differ from those before it, where they were compared.
+    pub(in crate::verdict) rows: &'t [(String, RowsDiffer)],
 }
 
 /// For the run in which the change is made again.
@@ -40,9 +53,15 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run, others: Others<'_>) -> V
     if end.ending != Ending::Ok {
         return vec![failed(plan, run, end)];
     }
-    let (Some(first), Some(second)) = (others.changed, run.states.get(&Moment::Changed)) else {
+    let second = run.states.get(&Moment::Changed);
+    let second = second.map(|state| Left { state, rows: run.rows_at(Moment::Changed) });
+    let (Some(first), Some(second), Some(before)) = (others.changed, second, run.before()) else {
         return unknown("what the change left when it was made again could not be compared with the first");
     };
+    // How far sequences come is the clients' doing where there are any: then they may not have gone back.
+    let from_before = positioned(first.state, before);
+    let state = if plan.traffic.is_empty() { first.state } else { &from_before };
+    let first = Left { state, ..first };
     let found = COMPARED.into_iter().flat_map(|kind| ended_elsewhere(kind, plan, first, second, others));
     let mut findings: Vec<Finding> = found.collect();
     if findings.is_empty() {
@@ -77,20 +96,19 @@ fn failed(plan: &Plan, run: &Run, end: &OperationEnd) -> Finding {
 fn ended_elsewhere(
     kind: StateKind,
     plan: &Plan,
-    first: &State,
-    second: &State,
+    first: Left<'_>,
+    second: Left<'_>,
     others: Others<'_>,
 ) -> Option<Finding> {
     let judged = plan.expect.states.get(&kind);
     if judged.is_some_and(|state| matches!(state.reference, Reference::Any(_))) {
         return None;
     }
-    let by_nature = if kind == StateKind::Data { free(first, second, others) } else { BTreeSet::new() };
-    let found = differences(kind, plan, first, second, &[]);
-    let is_wrong = |one: &&Difference| {
-        one.counts && one.covered_by.is_none() && !by_nature.contains(one.subject.as_str())
+    let found = match kind {
+        StateKind::Data => data(plan, first, second, others),
+        _ => differences(kind, plan, first.state, second.state, &[]),
     };
-    let wrong: Vec<&Difference> = found.iter().filter(is_wrong).collect();
+    let wrong: Vec<&Difference> = found.iter().filter(|one| one.counts && one.covered_by.is_none()).collect();
     let one = wrong.first()?;
     let message = format!(
         "made again, the change does not leave the {} that it left the first time: {}: {}",
@@ -98,18 +116,20 @@ fn ended_elsewhere(
         one.subject,
         one.message
     );
+    let unknown = wrong.iter().all(|one| one.is_unknown);
+    let outcome = if unknown { Outcome::Inconclusive } else { Outcome::Fail };
     let evidence = wrong.iter().map(|one| format!("{}: {}", one.subject, one.message));
-    let finding = Finding::new(Check::Again, Outcome::Fail, message).seen(evidence);
+    let finding = Finding::new(Check::Again, outcome, message).seen(evidence);
     Some(finding.next("look for what the rollback leaves behind that the change asks for"))
 }
 
-/// Tables whose values may differ from one time to the next: those that did so in two runs of the same
-/// change, and all of a database whose sequences have moved on. Their columns and numbers of rows are
-/// compared all the same.
-fn free(first: &State, second: &State, others: Others<'_>) -> BTreeSet<String> {
-    let mut free = BTreeSet::new();
-    for (database, was) in &first.stores {
-        let Some(is) = second.stores.get(database) else { continue };
+/// Tables that differ, but for values that may differ from one time to the next: those that did so in two
+/// runs of the same change, and all of a database whose sequences have moved on. Their columns and numbers of
+/// rows are compared all the same; of a table that clients write to, the number of rows that are not theirs.
+fn data(plan: &Plan, first: Left<'_>, second: Left<'_>, others: Others<'_>) -> Vec<Difference> {
+    let mut found = Vec::new();
+    for (database, was) in &first.state.stores {
+        let Some(is) = second.state.stores.get(database) else { continue };
         let too = others.changed_too.and_then(|state| state.stores.get(database));
         let by_itself: BTreeSet<String> = match too {
             Some(too) => compare(was, too).tables.into_iter().map(|one| one.table).collect(),
@@ -117,14 +137,82 @@ fn free(first: &State, second: &State, others: Others<'_>) -> BTreeSet<String> {
         };
         let differ = compare(was, is);
         let moved_on = !differ.sequences.is_empty();
-        let tables = differ.tables.into_iter().filter(has_other_values_only);
-        free.extend(tables.map(|one| one.table).filter(|table| moved_on || by_itself.contains(table)));
+        let named = tables_of(plan, database, &differ);
+        for (one, difference) in differ.tables.iter().zip(named) {
+            let is_free = moved_on || by_itself.contains(&one.table);
+            if is_clients(plan, database, one) {
+                let aside = |left| clients_aside(plan, database, &one.table, left);
+                found.extend(beside_clients(aside(first), aside(second), difference));
+            } else if !(is_free && has_other_values_only(one)) {
+                found.push(difference);
+            }
+        }
     }
-    free
+    found
 }
 
 fn has_other_values_only(one: &TableDifference) -> bool {
     one.change == TableChange::Rows && one.rows_before == one.rows_after
+}
+
+/// Whether how many rows it holds is the clients' doing.
+fn is_clients(plan: &Plan, database: &str, one: &TableDifference) -> bool {
+    !matches!(one.change, TableChange::Columns { .. })
+        && !footprint::of(plan, database, &one.table).is_empty()
+}
+
+/// What a change did to a table, its clients' doings aside; none where that is not known: the rows were not
+/// kept, or the change takes the column away by which they are told.
+fn clients_aside(plan: &Plan, database: &str, table: &str, left: Left<'_>) -> Option<Explained> {
+    let Some((_, rows)) = left.rows.iter().find(|(of, rows)| of == database && rows.table == table) else {
+        return Some(Explained::default());
+    };
+    let columns = &left.state.stores.get(database)?.tables.get(table)?.raw.columns;
+    let has_keys = |belongs: &&Belongs| match belongs {
+        Belongs::One(column) | Belongs::Many(column) => columns.contains(column),
+        Belongs::Column(_) => true,
+    };
+    let is_told = footprint::of(plan, database, table).iter().all(has_keys) && rows.not_kept.is_none();
+    if is_told { explain(plan, database, rows) } else { None }
+}
+
+/// How a table that clients write to was left otherwise than the first time; none if it was not.
+fn beside_clients(
+    first: Option<Explained>,
+    second: Option<Explained>,
+    mut difference: Difference,
+) -> Option<Difference> {
+    let (Some(first), Some(second)) = (first, second) else {
+        difference.is_unknown = true;
+        difference.message.push_str(", and nothing tells which of its rows are the clients'");
+        return Some(difference);
+    };
+    let mut said: Vec<String> =
+        second.broken.difference(&first.broken).map(|one| (*one).to_owned()).collect();
+    if first.strange != second.strange {
+        let (was, is) = (grouped(first.strange), grouped(second.strange));
+        said.insert(
+            0,
+            format!("of rows that are not the clients', {was} differed from before and {is} do now"),
+        );
+    }
+    difference.message = said.join(", ");
+    (!said.is_empty()).then_some(difference)
+}
+
+/// The same, but that its sequences stand where they do in another.
+fn positioned(state: &State, as_in: &State) -> State {
+    let mut positioned = state.clone();
+    for (database, store) in &mut positioned.stores {
+        let Some(others) = as_in.stores.get(database) else { continue };
+        for (name, sequence) in &mut store.sequences {
+            if let Some(other) = others.sequences.get(name) {
+                let definition = sequence.definition.clone();
+                *sequence = SequenceState { definition, ..other.clone() };
+            }
+        }
+    }
+    positioned
 }
 
 #[cfg(test)]
@@ -132,8 +220,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::state::model::{Definition, SequenceState, StoreCapture};
-    use crate::verdict::testing::store;
+    use crate::plan::traffic::{Touch, Traffic};
+    use crate::state::model::{Definition, StoreCapture};
+    use crate::state::rows::RowCounts;
+    use crate::traffic::Reach;
+    use crate::verdict::testing::{place, plan, store, traffic};
 
     /// One table with these rows, and a sequence that has come so far.
     fn state(rows: u64, sum: &str, last_value: i64) -> State {
@@ -154,21 +245,78 @@ mod tests {
         }
     }
 
-    fn free_tables(second: &State, too: &State) -> usize {
+    fn wrong(plan: &Plan, second: &State, too: &State, rows: [&[(String, RowsDiffer)]; 2]) -> Vec<String> {
         let first = state(10, "1", 5);
-        free(&first, second, Others { changed_too: Some(too), ..Others::default() }).len()
+        let [first, second] =
+            [(&first, rows[0]), (second, rows[1])].map(|(state, rows)| Left { state, rows });
+        let found = data(plan, first, second, Others { changed_too: Some(too), ..Others::default() });
+        found.into_iter().map(|one| one.message).collect()
+    }
+
+    fn wrong_values(second: &State, too: &State) -> usize {
+        wrong(&plan(), second, too, [&[], &[]]).len()
     }
 
     #[test]
     fn values_are_free_where_they_differ_by_themselves_or_a_sequence_has_moved_on() {
         let alike = state(10, "1", 5);
-        assert_eq!(free_tables(&state(10, "2", 5), &alike), 0, "nothing explains it");
-        assert_eq!(free_tables(&state(10, "2", 5), &state(10, "3", 5)), 1, "it differs by itself");
-        assert_eq!(free_tables(&state(10, "2", 8), &alike), 1, "the sequence has moved on");
+        assert_eq!(wrong_values(&state(10, "2", 5), &alike), 1, "nothing explains it");
+        assert_eq!(wrong_values(&state(10, "2", 5), &state(10, "3", 5)), 0, "it differs by itself");
+        assert_eq!(wrong_values(&state(10, "2", 8), &alike), 0, "the sequence has moved on");
     }
 
     #[test]
     fn numbers_of_rows_are_never_free() {
-        assert_eq!(free_tables(&state(11, "2", 8), &state(10, "3", 5)), 0);
+        assert_eq!(wrong_values(&state(11, "2", 8), &state(10, "3", 5)), 1);
+    }
+
+    /// Rows of the table that differ from before; so many have a client's key.
+    fn rows(counts: RowCounts, reached: u64) -> Vec<(String, RowsDiffer)> {
+        let reach = Reach { column: "id".to_owned(), rows: reached, kept: reached, ..Reach::default() };
+        let table = "public.orders".to_owned();
+        vec![("db".to_owned(), RowsDiffer { table, counts, reach: vec![reach], ..RowsDiffer::default() })]
+    }
+
+    #[test]
+    fn of_a_table_that_clients_write_to_only_what_is_not_theirs_must_be_as_the_first_time() {
+        let touch = Touch {
+            database: "db".to_owned(),
+            table: "orders".to_owned(),
+            by: Belongs::One("id".to_owned()),
+            at: place(3),
+        };
+        let plan = Plan { traffic: vec![Traffic { touches: vec![touch], ..traffic() }], ..plan() };
+        let counts = |changed, extra| RowCounts { changed, missing: 0, extra };
+        let first = rows(counts(7, 17), 17);
+        let found = |second: &[(String, RowsDiffer)]| {
+            wrong(&plan, &state(1053, "9", 5), &state(10, "1", 5), [&first, second])
+        };
+        assert_eq!(found(&rows(counts(7, 53), 53)), [] as [&str; 0]);
+        let said = "of rows that are not the clients', 7 differed from before and 8 do now";
+        assert_eq!(found(&rows(counts(7, 54), 53)), [said]);
+        let mut lost = rows(counts(7, 53), 53);
+        lost[0].1.reach[0].lost.count = 1;
+        assert_eq!(found(&lost), ["acknowledged and gone"]);
+        let untold = "nothing tells which of its rows are the clients'";
+        lost[0].1.not_kept = Some("too many".to_owned());
+        assert!(found(&lost)[0].ends_with(untold));
+        let mut renamed = state(1053, "9", 5);
+        let table = renamed.stores.get_mut("db").unwrap().tables.get_mut("public.orders").unwrap();
+        table.raw.columns = vec!["number".to_owned(), "note".to_owned()];
+        let second = rows(counts(7, 53), 53);
+        let found = wrong(&plan, &renamed, &state(10, "1", 5), [&second, &second]);
+        assert!(found[0].starts_with("the 1053 rows of the table lost id"), "{found:?}");
+    }
+
+    #[test]
+    fn where_clients_write_a_sequence_may_not_stand_behind_where_it_began() {
+        let (first, before) = (state(10, "1", 60), state(10, "1", 5));
+        let first = positioned(&first, &before);
+        let found = |second: &State| {
+            let found = differences(StateKind::Sequences, &plan(), &first, second, &[]);
+            found.into_iter().filter(|one| one.counts).count()
+        };
+        assert_eq!(found(&state(10, "1", 40)), 0, "fewer writes than the first time");
+        assert_eq!(found(&state(10, "1", 4)), 1, "it went back");
     }
 }
