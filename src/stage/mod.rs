@@ -304,6 +304,8 @@ pub enum Health {
     Healthy,
     /// It runs and has no health check.
     Running,
+    /// No container of it is wanted (`replicas: 0`), and there is none.
+    ScaledToZero,
     /// It runs and its health check has not passed yet.
     Starting,
     /// Its health check fails.
@@ -325,9 +327,9 @@ impl Health {
         matches!(self, Self::Healthy | Self::Running | Self::Starting | Self::Unhealthy | Self::Paused)
     }
 
-    /// Whether it runs and nothing speaks against it.
+    /// Whether what is wanted of it runs and nothing speaks against it.
     pub fn is_well(self) -> bool {
-        matches!(self, Self::Healthy | Self::Running)
+        matches!(self, Self::Healthy | Self::Running | Self::ScaledToZero)
     }
 }
 
@@ -336,6 +338,7 @@ impl std::fmt::Display for Health {
         match self {
             Self::Healthy => f.write_str("healthy"),
             Self::Running => f.write_str("running"),
+            Self::ScaledToZero => f.write_str("scaled to zero"),
             Self::Starting => f.write_str("running, not healthy yet"),
             Self::Unhealthy => f.write_str("unhealthy"),
             Self::Paused => f.write_str("frozen"),

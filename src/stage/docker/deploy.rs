@@ -34,23 +34,21 @@ impl DockerStage {
             self.count(service, counted);
             return Err(error);
         }
-        self.replace(old, drafts, Served { runs: after, containers: Vec::new(), counted }).await
+        self.replace(service, old, drafts, Served { runs: after, containers: Vec::new(), counted }).await
     }
 
     /// The old containers go before the new ones start: both want the same volumes and names.
     async fn replace(
         &self,
+        service: &str,
         old: Served,
         drafts: Vec<(u32, Draft)>,
         mut served: Served,
     ) -> Result<(), StageError> {
-        let service = drafts.first().map(|(_, draft)| draft.service.clone());
         let stopped = join_all(old.containers.iter().map(|(_, name)| self.stop_and_remove(name))).await;
         served.containers = drafts.into_iter().map(|(replica, draft)| (replica, draft.name)).collect();
         let names: Vec<String> = served.containers.iter().map(|(_, name)| name.clone()).collect();
-        if let Some(service) = service {
-            self.state().services.insert(service, served);
-        }
+        self.state().services.insert(service.to_owned(), served);
         stopped.into_iter().collect::<Result<(), StageError>>()?;
         let started = join_all(names.iter().map(|name| self.engine().start_container(name))).await;
         started.into_iter().try_for_each(|started| started.map_err(StageError::from))

@@ -57,7 +57,6 @@ pub(super) fn service(
     ServiceState {
         image: images.join(", "),
         replicas: each.iter().map(|state| state.replicas).sum(),
-        health: each.iter().map(|state| state.health).max().unwrap_or_default(),
         restarts: each.iter().map(|state| state.restarts).sum(),
         ..first.clone()
     }
@@ -177,7 +176,7 @@ mod tests {
         assert_eq!(state.mounts["/data"], "volume v1");
         assert_eq!(state.mounts["/t"], "tmpfs");
         assert_eq!(state.networks, ["back", "front"]);
-        assert_eq!((state.replicas, state.health, state.restarts), (1, Health::Exited(1), 4));
+        assert_eq!((state.replicas, state.restarts), (1, 4));
         assert_eq!(service(&names, &mounted, &[]), ServiceState::default());
     }
 }

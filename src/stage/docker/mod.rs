@@ -277,8 +277,7 @@ impl Stage for DockerStage {
     }
 
     async fn health(&self, service: &str) -> Result<Health, StageError> {
-        let instances = self.instances(service).await?;
-        Ok(instances.iter().map(|instance| instance.health).max().unwrap_or_default())
+        Ok(self.health_of(service, &self.inspect_containers(service).await?))
     }
 
     async fn instances(&self, service: &str) -> Result<Vec<Instance>, StageError> {

@@ -61,9 +61,19 @@ impl DockerStage {
         let mut states = BTreeMap::new();
         let inspected = join_all(services.iter().map(|service| self.inspect_containers(service))).await;
         for (service, containers) in services.into_iter().zip(inspected) {
-            states.insert(service, look::service(self.names(), &mounted, &containers?));
+            let containers = containers?;
+            let health = self.health_of(&service, &containers);
+            let state = ServiceState { health, ..look::service(self.names(), &mounted, &containers) };
+            states.insert(service, state);
         }
         Ok(states)
+    }
+
+    /// The worst of a service's containers.
+    pub(super) fn health_of(&self, service: &str, containers: &[ContainerInspectResponse]) -> Health {
+        let is_none_wanted =
+            self.state().services.get(service).is_some_and(|served| served.runs.replicas == 0);
+        if containers.is_empty() && is_none_wanted { Health::ScaledToZero } else { worst(containers) }
     }
 
     /// What is mounted, by Compose name.

@@ -13,7 +13,6 @@ use super::container::Draft;
 use super::network::{self, Wanted};
 use super::order::{Order, active};
 use super::spec::Volume;
-use super::state::worst;
 use super::{DockerStage, Served, Subnet, names, resource};
 use crate::compose::model::{Condition, Restart};
 use crate::stage::{Copies, Health, Resource, ResourceKind, StageError};
@@ -157,7 +156,7 @@ impl DockerStage {
         let services: Vec<String> = self.state().services.keys().cloned().collect();
         let all = join_all(services.iter().map(|service| self.inspect_containers(service))).await;
         for (service, containers) in services.iter().zip(all) {
-            let health = worst(&containers?);
+            let health = self.health_of(service, &containers?);
             let failed = matches!(health, Health::Exited(code) if code != 0);
             if failed && self.0.project.services[service].restart == Restart::No {
                 return Err(self.not_up(service, format!("it is {health}")).await);
@@ -188,7 +187,7 @@ impl DockerStage {
         let mut news = self.news();
         let one_off = self.0.project.services[&service].restart == Restart::No;
         loop {
-            let health = worst(&self.inspect_containers(&service).await?);
+            let health = self.health_of(&service, &self.inspect_containers(&service).await?);
             match judge(health, goal, one_off) {
                 Standing::Reached => return Ok((service, goal)),
                 Standing::Failed => return Err(self.not_up(&service, format!("it is {health}")).await),
@@ -223,6 +222,7 @@ fn judge(health: Health, goal: Condition, one_off: bool) -> Standing {
         Health::Exited(_) if to_the_end || one_off => Standing::Failed,
         Health::Unhealthy if !to_the_end => Standing::Failed,
         Health::Healthy | Health::Running if !to_the_end => Standing::Reached,
+        Health::ScaledToZero => Standing::Reached,
         Health::Healthy
         | Health::Running
         | Health::Starting
@@ -244,6 +244,7 @@ mod tests {
         for (health, goal, one_off, expected) in [
             (Health::Healthy, Well, false, Standing::Reached),
             (Health::Running, Well, true, Standing::Reached),
+            (Health::ScaledToZero, Well, false, Standing::Reached),
             (Health::Starting, Well, false, Standing::Open),
             (Health::Unhealthy, Well, false, Standing::Failed),
             (Health::Restarting, Well, false, Standing::Open),

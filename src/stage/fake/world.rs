@@ -82,7 +82,7 @@ impl World {
             .map(|(name, service)| (name.clone(), service.clone()))
             .collect();
         for (name, service) in services {
-            let containers = (0..service.replicas.max(1)).map(|_| self.container(&name)).collect();
+            let containers = (0..service.replicas).map(|_| self.container(&name)).collect();
             let served = Served { state: declared(&service), containers, generation: watch::channel(0).0 };
             self.services.insert(name, served);
         }
@@ -127,7 +127,7 @@ impl World {
         let mut state = self.services.get(name).map_or(declared, |served| served.state.clone());
         let was = state.clone();
         apply(&mut state, change);
-        let replicas = change.replicas.unwrap_or_else(|| u32::try_from(before.len().max(1)).unwrap_or(1));
+        let replicas = change.replicas.unwrap_or_else(|| u32::try_from(before.len()).unwrap_or(1));
         let unchanged = state == was && before.len() == replicas as usize && before.iter().all(|up| *up);
         if unchanged {
             return Ok(());
@@ -156,8 +156,9 @@ impl World {
     }
 
     pub(super) fn health(&self, service: &str) -> Health {
-        let containers = self.services.get(service).map(|served| served.containers.as_slice());
-        containers.unwrap_or_default().iter().map(|container| container.health).max().unwrap_or_default()
+        let Some(served) = self.services.get(service) else { return Health::Absent };
+        // One that ends stays among them: none is there only where none is wanted.
+        served.containers.iter().map(|container| container.health).max().unwrap_or(Health::ScaledToZero)
     }
 
     pub(super) fn instances(&self, service: &str) -> Vec<Instance> {

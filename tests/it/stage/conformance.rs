@@ -153,6 +153,24 @@ async fn a_deploy_changes_only_what_it_names(stage: &dyn Stage) {
     stage.deploy(&more).await.unwrap();
     assert_eq!(stage.inspect().await.unwrap()["web"].replicas, 2);
     assert_eq!(stage.inspect().await.unwrap()["web"].environment["FLAG"], "on");
+
+    none_and_one_again(stage).await;
+}
+
+/// A service of which no container is wanted is well without one, and keeps what was deployed.
+async fn none_and_one_again(stage: &dyn Stage) {
+    let scale =
+        |replicas| Deploy { service: "web".to_owned(), replicas: Some(replicas), ..Deploy::default() };
+    stage.deploy(&scale(0)).await.unwrap();
+    let none = stage.inspect().await.unwrap().remove("web").unwrap();
+    assert_eq!((none.replicas, none.health), (0, Health::ScaledToZero));
+    assert_eq!(stage.health("web").await.unwrap(), Health::ScaledToZero);
+    assert_eq!(stage.instances("web").await.unwrap().len(), 0);
+    stage.deploy(&scale(0)).await.unwrap();
+
+    stage.deploy(&scale(1)).await.unwrap();
+    let one = stage.inspect().await.unwrap().remove("web").unwrap();
+    assert_eq!((one.replicas, one.environment["FLAG"].as_str()), (1, "on"));
 }
 
 async fn what_is_not_there_is_refused(stage: &dyn Stage) {
