@@ -34,6 +34,9 @@ pub struct Traffic {
     /// How long an answer may take.
     #[serde(with = "crate::millis")]
     pub timeout: Duration,
+    /// How many of its requests may fail in one run; none: any number, if the service is well at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_fail: Option<u64>,
     /// The template of keys.
     pub key: String,
     /// Where the answer to a write says what the service calls it: a JSON pointer.
@@ -181,6 +184,7 @@ fn one(context: &mut Context<'_>, path: &str, written: &file::Traffic) -> Option
             file::Profile::Burst { every } => Profile::Burst(crate::millis::of(every.0)),
         },
         timeout: written.timeout.map_or(TIMEOUT, |span| span.0),
+        may_fail: written.may_fail,
         key,
         id: written.write.id.clone(),
         write,

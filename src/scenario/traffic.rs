@@ -25,6 +25,8 @@ pub struct Traffic {
     pub profile: Profile,
     /// How long an answer may take before its fate is unknown (default 5 s).
     pub timeout: Option<Timespan>,
+    /// How many of its requests may fail in one run (default: any number, if the service is well at the end).
+    pub may_fail: Option<u64>,
     /// Makes something new.
     pub write: Write,
     /// Changes what was made.

@@ -35,6 +35,7 @@ pub(crate) fn traffic() -> Traffic {
         per_second: 500.0,
         profile: Profile::Steady,
         timeout: Duration::from_secs(5),
+        may_fail: None,
         key: "{{uuid}}".to_owned(),
         id: None,
         write: mutation(call("POST", "/orders/{{key}}", body), shows.clone()),

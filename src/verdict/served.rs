@@ -1,23 +1,31 @@
 //! The service as its clients saw it: phases, windows of mixed versions, recovery.
 
 use super::model::{Phase, TrafficVerdict};
-use super::timeline::{Run, Served};
+use super::timeline::{Run, Served, State};
 use crate::plan::Plan;
 use crate::plan::model::{Action, Step};
 use crate::traffic::{Counts, Histogram, Part, Segment};
 
-/// One verdict for each traffic of a run.
-pub(super) fn verdicts(plan: &Plan, run: &Run) -> Vec<TrafficVerdict> {
+/// One verdict for each traffic of a run. `changed` is the state that the whole change leaves.
+pub(super) fn verdicts(plan: &Plan, run: &Run, changed: Option<&State>) -> Vec<TrafficVerdict> {
+    let has_windows =
+        !run.before().zip(changed).is_some_and(|(before, changed)| is_one_schema(before, changed));
     let known = plan.traffic.iter().filter_map(|traffic| Some((traffic, run.traffic.get(&traffic.name)?)));
     let verdicts = known.map(|(traffic, served)| TrafficVerdict {
         name: traffic.name.clone(),
         phases: phases(&served.segments),
-        windows: windows(plan, &served.segments),
+        windows: if has_windows { windows(plan, &served.segments) } else { Vec::new() },
         well_after_ms: well_after(run, served),
         back: served.back.clone(),
         behind_us: served.behind.quantile(0.99),
     });
     verdicts.collect()
+}
+
+/// Whether old and new code stand on the same schema.
+fn is_one_schema(before: &State, changed: &State) -> bool {
+    let mut stores = before.stores.iter();
+    stores.all(|(name, store)| changed.stores.get(name).is_some_and(|changed| changed.schema == store.schema))
 }
 
 /// The phase that a part belongs to.
@@ -146,6 +154,7 @@ fn well_after(run: &Run, served: &Served) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::plan::model::Deploy;
+    use crate::state::model::Definition;
     use crate::traffic::Spell;
     use crate::verdict::testing::{deploy, plan};
 
@@ -170,6 +179,28 @@ mod tests {
         assert_eq!(window(&plan, Part::RolledBack(1)), Some("new code on the old schema"));
         plan.change.retain(|step| !matches!(step.action, Action::Deploy(Deploy { .. })));
         assert_eq!(window(&plan, Part::Changed(1)), None, "nothing else than the schema changes");
+    }
+
+    #[test]
+    fn there_are_no_windows_where_the_change_leaves_the_schema_as_it_is() {
+        let traffic = crate::verdict::testing::traffic();
+        let plan = Plan { traffic: vec![traffic.clone()], ..released() };
+        let mut run = crate::verdict::testing::run();
+        let counts = Counts { acknowledged: 3, ..Counts::default() };
+        let (latency, failures) = (Histogram::default(), [].into());
+        let segment = Segment { part: Part::Changed(1), from_ms: 0, counts, latency, failures };
+        run.traffic.insert(traffic.name, Served { segments: vec![segment], ..Served::default() });
+        let state = |tables: &[&str]| {
+            let named = |name: &&str| format!("table: {name}").try_into().unwrap();
+            let mut store = crate::verdict::testing::store(10, "1");
+            store.schema = tables.iter().map(|name| (named(name), Definition::default())).collect();
+            State { stores: [("db".to_owned(), store)].into(), ..State::default() }
+        };
+        run.states.insert(crate::journal::event::Moment::Before, state(&["orders"]));
+        let seen = |changed: Option<&State>| verdicts(&plan, &run, changed)[0].windows.len();
+        assert_eq!(seen(Some(&state(&["orders"]))), 0);
+        assert_eq!(seen(Some(&state(&["orders", "refunds"]))), 1);
+        assert_eq!(seen(None), 1, "nobody knows");
     }
 
     #[test]

@@ -11,7 +11,8 @@ pub(in crate::verdict) fn check(plan: &Plan, kind: RunKind, traffic: &[TrafficVe
     let mut findings = Vec::new();
     for served in traffic {
         let planned = plan.traffic.iter().find(|planned| planned.name == served.name);
-        let of_this = std::iter::once(recovery(served))
+        let may_fail = planned.and_then(|planned| planned.may_fail);
+        let of_this = std::iter::once(recovery(served, may_fail))
             // A fault of ours would be laid to the mixture.
             .chain(served.windows.iter().filter(|_| kind == RunKind::Finished).map(compatibility));
         findings
@@ -20,7 +21,7 @@ pub(in crate::verdict) fn check(plan: &Plan, kind: RunKind, traffic: &[TrafficVe
     findings
 }
 
-fn recovery(served: &TrafficVerdict) -> Finding {
+fn recovery(served: &TrafficVerdict, may_fail: Option<u64>) -> Finding {
     let (all, failed) = served
         .phases
         .iter()
@@ -29,6 +30,13 @@ fn recovery(served: &TrafficVerdict) -> Finding {
     let brief = format!("{} of {} requests failed", grouped(failed), grouped(all));
     let evidence = served.phases.iter().map(line);
     match served.well_after_ms {
+        Some(_) if may_fail.is_some_and(|most| failed > most) => {
+            let most = may_fail.map_or_else(String::new, grouped);
+            let message = format!("{counted}, and no more than {most} may");
+            let brief = format!("{brief}, no more than {most} may");
+            let finding = Finding::new(Check::Service, Outcome::Fail, message).brief(brief).seen(evidence);
+            finding.next("let who calls it go elsewhere before it is stopped, and let what is under way end")
+        }
         Some(after) => {
             let well = match (failed, after) {
                 (0, _) => String::new(),
@@ -71,4 +79,34 @@ fn compatibility(window: &Phase) -> Finding {
     Finding::new(Check::Compatibility, Outcome::Fail, message)
         .seen([line(window)])
         .next("expand first, contract last: let old and new code both live with the schema between them")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::traffic::{Counts, Histogram};
+
+    fn served(failed: u64, well_after_ms: Option<u64>) -> TrafficVerdict {
+        let counts = Counts { acknowledged: 100, unknown: failed, ..Counts::default() };
+        let name = "rollback".to_owned();
+        let phase = Phase { name, counts, latency: Histogram::default(), failures: Vec::new() };
+        TrafficVerdict {
+            name: "orders".to_owned(),
+            phases: vec![phase],
+            windows: Vec::new(),
+            well_after_ms,
+            back: None,
+            behind_us: None,
+        }
+    }
+
+    #[test]
+    fn no_more_requests_may_fail_than_the_scenario_says() {
+        let outcome = |failed, may_fail| recovery(&served(failed, Some(10)), may_fail).outcome;
+        assert_eq!([outcome(3, None), outcome(3, Some(3))], [Outcome::Pass; 2]);
+        assert_eq!([outcome(3, Some(2)), outcome(1, Some(0))], [Outcome::Fail; 2]);
+        let message = recovery(&served(3, Some(10)), Some(2)).message;
+        assert_eq!(message, "3 of 103 requests of orders failed, and no more than 2 may");
+        assert_eq!(recovery(&served(3, None), Some(9)).outcome, Outcome::Fail, "it is not well again");
+    }
 }
