@@ -134,6 +134,21 @@ fn a_release_that_never_becomes_healthy() {
 }
 
 #[test]
+fn a_release_that_touches_what_is_not_its_own_yet() {
+    let (_, card) = drilled("blue-green", &["taken_by NULL → 'green'", "no more than 0 may"]);
+    let wrong = run_of(scenario(&card, "blue-green/wrong"), "interrupted");
+    let findings = wrong["findings"].as_array().unwrap();
+    let always = findings.iter().find(|finding| finding["check"] == "always").unwrap();
+    assert!(always.to_string().contains("first during the change"), "before anybody switched: {always:#}");
+    let right = scenario(&card, "blue-green/right");
+    for kind in ["finished", "interrupted"] {
+        let phases = run_of(right, kind)["traffic"][0]["phases"].as_array().unwrap();
+        assert!(phases.iter().any(|phase| phase["name"] == "rollback"), "{phases:#?}");
+        assert!(phases.iter().all(|phase| phase["failed"] == 0), "{kind}: {phases:#?}");
+    }
+}
+
+#[test]
 fn a_commit_that_nobody_heard_of() {
     let (_, card) = drilled("unheard-commit", &["column public.orders.status: was not there before"]);
     let wrong = run_of(scenario(&card, "unheard-commit/wrong"), "interrupted").clone();
