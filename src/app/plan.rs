@@ -122,6 +122,9 @@ fn point(failure: &Failure, plan: &Plan) -> String {
             let text = statement(plan, step, *number).unwrap_or_default();
             format!("held {} statement {number} of step {step}: {text}", side(which))
         }
+        Trigger::Replica { number, side: which } => {
+            format!("held {} replica {number} of step {step}", side(which))
+        }
         Trigger::Wire { mark, words } => {
             let side = if mark.side == control::Side::Before { "before" } else { "after" };
             format!("held {side} {words} of step {step} on {}", mark.service)

@@ -64,6 +64,7 @@ fn place(point: &Listed) -> String {
     match &point.spot {
         Spot::Gap => format!("{operation} {side} step {step}"),
         Spot::Statement { number } => format!("{operation} step {step}, {side} {number}"),
+        Spot::Replica { number } => format!("{operation} step {step}, {side} replica {number}"),
         Spot::Ask { number, service, .. } => format!("{operation} step {step}, {side} {service} {number}"),
     }
 }

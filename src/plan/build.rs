@@ -180,14 +180,19 @@ impl Builder<'_> {
         let context = &mut self.context;
         let staging = scenario.staging.as_ref();
         let seed = staging.map_or(&[][..], |staging| &staging.seed);
-        let seed = steps::build(context, "staging.seed", Owner::Seed, seed);
-        let change = steps::build(context, "change", Owner::Change, &scenario.change);
+        let mut seed = steps::build(context, "staging.seed", Owner::Seed, seed);
+        let mut change = steps::build(context, "change", Owner::Change, &scenario.change);
+        let services = context.project.services.clone();
+        steps::count_replicas(&services, seed.iter_mut().chain(&mut change));
         // A step that could not be read shifts the numbers, and what is said about them would be wrong.
         let numbers_hold = context.is_whole && change.len() == scenario.change.len();
         let failure = scenario.failure.as_ref().filter(|_| numbers_hold);
         let failure = failure.and_then(|failure| failure::build(context, failure, &change));
         let mut alerts = alerts::build(context, expected_alerts(&scenario), scenario.failure.is_some());
-        let rollback = scenario.rollback.as_ref().map(|way_back| rollback(context, way_back, &mut alerts));
+        let mut rollback =
+            scenario.rollback.as_ref().map(|way_back| rollback(context, way_back, &mut alerts));
+        let back = rollback.iter_mut().flat_map(|rollback| &mut rollback.steps);
+        steps::count_replicas(&services, seed.iter_mut().chain(&mut change).chain(back));
         let (traffic, invariants) = traffic::build(context, &scenario.traffic);
         let expect = scenario.expect.as_ref().map(|expect| {
             let mut expect = expect::build(context, expect, &change, !traffic.is_empty(), alerts);

@@ -267,8 +267,28 @@ pub struct Deploy {
     pub entrypoint: Option<Vec<String>>,
     /// How many containers.
     pub replicas: Option<u32>,
+    /// How the containers are replaced.
+    #[serde(default, skip_serializing_if = "Strategy::is_recreate")]
+    pub strategy: Strategy,
     /// Whether the step ends only when the service is well.
     pub until_well: bool,
+}
+
+/// How the containers of a service are replaced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// All at once: the old ones go before the new ones start.
+    #[default]
+    Recreate,
+    /// One by one, so many of them: the next only when the service is well.
+    Rolling(u32),
+}
+
+impl Strategy {
+    fn is_recreate(&self) -> bool {
+        *self == Self::Recreate
+    }
 }
 
 /// Where an image comes from.
@@ -404,6 +424,13 @@ pub enum Trigger {
         /// The side of it.
         side: Side,
     },
+    /// A container of a rolling `deploy` step: exact.
+    Replica {
+        /// Its number, from 1.
+        number: u32,
+        /// The side of its replacement.
+        side: Side,
+    },
     /// A place in the step's conversation with a service, held by its gateway: exact.
     Wire {
         /// The mark.
@@ -424,7 +451,7 @@ pub enum Trigger {
     After(u64),
 }
 
-/// A side of a step or statement.
+/// A side of a step, statement or replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {

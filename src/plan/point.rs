@@ -1,7 +1,7 @@
 //! The failure's point: a place that exists.
 
 use super::context::Context;
-use super::model::{Action, Point, Side, Statement, Step, Trigger};
+use super::model::{Action, Deploy, Point, Side, Statement, Step, Strategy, Trigger};
 use super::{facts, wire};
 use crate::scenario::failure::{self as file, StepName};
 
@@ -66,6 +66,7 @@ fn trigger(context: &mut Context<'_>, point: &file::Point, step: &Step, change: 
         Some(&"statement" | &"matching") if matches!(step.action, Action::Sql { .. }) => {
             statement(context, point, step, side, change)
         }
+        Some(&"replica") => replica(context, point.replica?, step, side, change),
         Some(&"log") => log(context, point),
         Some(&"sql") => {
             let fact = point.sql.as_ref()?;
@@ -85,6 +86,7 @@ fn trigger(context: &mut Context<'_>, point: &file::Point, step: &Step, change: 
 fn given(point: &file::Point) -> Vec<&'static str> {
     let given = [
         ("statement", point.statement.is_some()),
+        ("replica", point.replica.is_some()),
         ("matching", point.matching.is_some()),
         ("commit", point.commit.is_some()),
         ("request", point.request.is_some()),
@@ -111,6 +113,37 @@ fn gap(context: &mut Context<'_>, step: &Step, side: Side, change: &[Step]) -> O
         return None;
     }
     Some(Trigger::Step(side))
+}
+
+fn replica(
+    context: &mut Context<'_>,
+    number: u32,
+    step: &Step,
+    side: Side,
+    change: &[Step],
+) -> Option<Trigger> {
+    let path = "failure.at.replica";
+    let rolling = match &step.action {
+        Action::Deploy(Deploy { strategy: Strategy::Rolling(count), .. }) => Some(*count),
+        _ => None,
+    };
+    let Some(count) = rolling else {
+        let message = format!("step {} does not replace containers one by one", step.number);
+        let diagnostic = context.wrong(path, message);
+        diagnostic.help.push("aim at a `deploy` step with `strategy: rolling`".to_owned());
+        return None;
+    };
+    if number == 0 || number > count {
+        context.wrong(path, format!("there is no replica {number}: step {} replaces {count}", step.number));
+        return None;
+    }
+    if number == count && side == Side::After && is_last(step, change) {
+        let message = "after the last replica of the last step the change is finished";
+        let diagnostic = context.wrong_key(path, message);
+        diagnostic.help.push("the finished run covers it; hold before it instead".to_owned());
+        return None;
+    }
+    Some(Trigger::Replica { number, side })
 }
 
 fn statement(

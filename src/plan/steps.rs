@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::facts::{self, Given};
-use super::model::{Action, Deploy, Image, Step};
+use super::model::{Action, Deploy, Image, Step, Strategy};
 use super::{backup, pipeline, statements};
-use crate::compose::model::{Build, PullPolicy};
+use crate::compose::model::{Build, PullPolicy, Service};
 use crate::scenario::step::{self as file, Scalar};
 use crate::scenario::timespan::Timespan;
 
@@ -200,9 +200,41 @@ fn deploy(context: &mut Context<'_>, at: &str, step: &file::DeployStep) -> Optio
         command,
         entrypoint,
         replicas: step.replicas,
+        strategy: strategy(context, at, step)?,
         until_well: step.until == file::DeployUntil::Well,
     };
     Some((deploy_title(&deploy), Action::Deploy(deploy)))
+}
+
+/// How many there are to replace one by one is known once all steps before are.
+fn strategy(context: &mut Context<'_>, at: &str, step: &file::DeployStep) -> Option<Strategy> {
+    if step.strategy == file::Strategy::Recreate {
+        return Some(Strategy::Recreate);
+    }
+    if step.replicas.is_some() {
+        let message = "a rolling deploy replaces the containers that are there, and makes no more or less";
+        let diagnostic = context.wrong(&format!("{at}.replicas"), message);
+        diagnostic.help.push("change their number in a `deploy` of its own".to_owned());
+        return None;
+    }
+    Some(Strategy::Rolling(0))
+}
+
+/// Tells rolling deploys how many containers they find, step by step from where a service begins.
+pub(super) fn count_replicas<'s>(
+    services: &BTreeMap<String, Service>,
+    steps: impl IntoIterator<Item = &'s mut Step>,
+) {
+    let declared = services.iter().map(|(name, service)| (name.clone(), service.replicas));
+    let mut counts: BTreeMap<String, u32> = declared.collect();
+    for step in steps {
+        let Action::Deploy(deploy) = &mut step.action else { continue };
+        let Some(count) = counts.get_mut(&deploy.service) else { continue };
+        *count = deploy.replicas.unwrap_or(*count);
+        if let Strategy::Rolling(containers) = &mut deploy.strategy {
+            *containers = *count;
+        }
+    }
 }
 
 fn build_of(context: &mut Context<'_>, at: &str, build: &file::DeployBuild) -> Option<Build> {
@@ -228,6 +260,7 @@ fn deploy_title(deploy: &Deploy) -> String {
     }
     parts.extend(deploy.environment.keys().map(|name| format!("env {name}")));
     parts.extend(deploy.replicas.map(|count| format!("replicas {count}")));
+    parts.extend((deploy.strategy != Strategy::Recreate).then(|| "rolling".to_owned()));
     parts.extend(deploy.command.as_ref().map(|_| "command".to_owned()));
     parts.extend(deploy.entrypoint.as_ref().map(|_| "entrypoint".to_owned()));
     format!("deploy {}: {}", deploy.service, parts.join(", "))

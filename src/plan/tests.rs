@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::database::{DatabaseFault, Securable};
-use super::model::{Action, Covers, Engine, Fact, Fault, Heal, Plan, StateKind, Trigger, When};
+use super::model::{Action, Covers, Engine, Fact, Fault, Heal, Plan, Side, StateKind, Trigger, When};
 use super::{Input, Options, drill, scenario};
 use crate::diagnostic::Diagnostic;
 use crate::files::MemoryFiles;
@@ -110,6 +110,31 @@ fn s8_a_transaction_wraps_the_statements_and_counts() {
     let Action::Sql { statements, .. } = &plan.change[0].action else { panic!("not sql") };
     let texts: Vec<&str> = statements.iter().map(|statement| statement.text.as_str()).collect();
     assert_eq!((texts.len(), texts[0], texts[4]), (5, "BEGIN", "COMMIT"));
+}
+
+#[test]
+fn a_point_between_containers_is_one_of_a_rolling_deploy() {
+    let rolling = |more: &str, at: &str| {
+        let deploy = format!(
+            "change:\n  - deploy: {{ service: api, replicas: 3 }}\n  \
+                              - deploy: {{ service: api, env: {{ A: b }}, strategy: rolling{more} }}\n"
+        );
+        let text = with("change:\n", &format!("{deploy}  # the rest\n"));
+        let from = text.find("  at: {").unwrap();
+        let to = from + text[from..].find('\n').unwrap();
+        format!("{}  at: {{ {at} }}{}", &text[..from], &text[to..])
+    };
+    let plan = plan(&rolling("", "step: 2, replica: 3"));
+    assert_eq!(plan.failure.unwrap().point.trigger, Trigger::Replica { number: 3, side: Side::Before });
+    for (more, at, said) in [
+        ("", "step: 2, replica: 4", "there is no replica 4: step 2 replaces 3"),
+        ("", "step: 2, replica: 0", "there is no replica 0"),
+        ("", "step: 1, replica: 1", "step 1 does not replace containers one by one; aim at a `deploy`"),
+        (", replicas: 2", "step: 2", "a rolling deploy replaces the containers that are there"),
+    ] {
+        let found = mistakes(&rolling(more, at));
+        assert!(found.len() == 1 && found[0].contains(said), "{said}: {found:#?}");
+    }
 }
 
 #[test]

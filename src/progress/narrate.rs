@@ -268,6 +268,9 @@ impl Narrator {
                     self.statements(run, point.step).map_or_else(String::new, |all| format!(" of {all}"));
                 format!("{how} {} statement {number}{of}", side(at))
             }
+            Trigger::Replica { number, side: at } => {
+                format!("{how} {} replica {number} of step {}", side(at), point.step)
+            }
             Trigger::Step(at) => format!("{how} {} step {}", side(at), point.step),
             Trigger::Wire { mark, words } => {
                 let side = if mark.side == control::Side::Before { "before" } else { "after" };

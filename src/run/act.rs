@@ -9,7 +9,7 @@ use super::operation::Held;
 use super::walk::Ground;
 use super::world::Session;
 use crate::journal::event::Ending;
-use crate::plan::model::{Action, Deploy, Dump, Fact, HttpCall, Statement, Step};
+use crate::plan::model::{Action, Deploy, Dump, Fact, HttpCall, Side, Statement, Step, Strategy};
 use crate::stage::{self, OneShot, Process, StageError};
 
 /// How many lines of a step's output the journal keeps.
@@ -214,11 +214,40 @@ async fn deploy(given: &Given<'_>, change: &Deploy) -> Act {
         entrypoint: change.entrypoint.clone(),
         replicas: change.replicas,
     };
+    if let Strategy::Rolling(_) = change.strategy {
+        return roll(given, change, &request).await;
+    }
     let started = Act::from_stage(ground.stage.deploy(&request).await);
     if !change.until_well || started.ending != Some(Ending::Ok) {
         return started;
     }
     until(ground, &Fact::Healthy { service: change.service.clone() }).await
+}
+
+/// Replaces containers one by one; the next only when the service is well.
+async fn roll(given: &Given<'_>, change: &Deploy, request: &stage::Deploy) -> Act {
+    let ground = given.ground;
+    // A change that was broken may have left another number than the plan knows of.
+    let replicas = match ground.stage.instances(&change.service).await {
+        Ok(containers) => u32::try_from(containers.len()).unwrap_or(u32::MAX),
+        Err(error) => return Act::from_stage(Err(error)),
+    };
+    for number in 1..=replicas {
+        let text = format!("replica {number} of {replicas} of {}", change.service);
+        given.held.replica(number, Side::Before, &text).await;
+        let replaced = Act::from_stage(ground.stage.replace(request, number).await);
+        if replaced.ending != Some(Ending::Ok) {
+            return replaced;
+        }
+        if change.until_well {
+            let well = until(ground, &Fact::Healthy { service: change.service.clone() }).await;
+            if well.ending != Some(Ending::Ok) {
+                return well;
+            }
+        }
+        given.held.replica(number, Side::After, &text).await;
+    }
+    Act::ok()
 }
 
 async fn http(given: &Given<'_>, call: &HttpCall, limit: Duration) -> Act {

@@ -79,6 +79,12 @@ impl Held {
         self.arrive(steps + 1, &Trigger::Statement { number, side }, text).await;
     }
 
+    /// At a container of a rolling deploy.
+    pub(super) async fn replica(&self, number: u32, side: Side, text: &str) {
+        let steps = self.completed().steps;
+        self.arrive(steps + 1, &Trigger::Replica { number, side }, text).await;
+    }
+
     async fn step(&self, step: &Step, side: Side) {
         let steps = if side == Side::Before { step.number - 1 } else { step.number };
         self.come_to(Completed { steps, statements: 0 });

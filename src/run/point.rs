@@ -32,7 +32,7 @@ pub(super) async fn interrupted(
     let interrupt = Interrupt::new();
     let (lines, _) = broadcast::channel(LINES);
     let trigger = &failure.point.trigger;
-    let exact = matches!(trigger, Trigger::Step(_) | Trigger::Statement { .. });
+    let exact = matches!(trigger, Trigger::Step(_) | Trigger::Statement { .. } | Trigger::Replica { .. });
     let hold = if exact { failure.point.clone() } else { start_of(&failure.point) };
     let (held, arrival, release) = Held::at(&hold);
     let conduct =
@@ -181,7 +181,7 @@ impl Watch<'_> {
                 tokio::time::sleep(Duration::from_millis(*ms)).await;
                 Ok(format!("{} ms after the step began", began.elapsed().as_millis()))
             }
-            Trigger::Step(_) | Trigger::Statement { .. } | Trigger::Wire { .. } => {
+            Trigger::Step(_) | Trigger::Statement { .. } | Trigger::Replica { .. } | Trigger::Wire { .. } => {
                 Err("an exact point is not watched".to_owned())
             }
         }

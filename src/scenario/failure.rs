@@ -29,7 +29,8 @@ pub struct Failure {
     pub settle: Option<Settle>,
 }
 
-/// A point inside the change. A step alone is a point between steps; `statement`, `matching`, `commit`,
+/// A point inside the change. A step alone is a point between steps; `replica` lies inside a rolling `deploy`;
+/// `statement`, `matching`, `commit`,
 /// `request`, `command`, `rows` and `bytes` lie inside the step's conversation with the service `on`;
 /// `log`, `sql`, `http` and `after` are seen from outside and cannot hold.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -43,6 +44,8 @@ pub struct Point {
     /// The statement's number from 1, BEGIN and COMMIT included. In a `run` or `exec` step it is counted
     /// on the wire, by a gateway in front of `on`.
     pub statement: Option<u32>,
+    /// The container of a rolling `deploy`, by its number from 1.
+    pub replica: Option<u32>,
     /// The first statement in which this regular expression matches (case does not matter, and a space
     /// stands for any white space).
     pub matching: Option<String>,
@@ -61,7 +64,7 @@ pub struct Point {
     /// Whether all of the operation's connections are frozen, and not only the one at the point.
     #[serde(default)]
     pub all: bool,
-    /// On which side of the step or statement the change is held (default `before`).
+    /// On which side of the step, statement or replica the change is held (default `before`).
     pub hold: Option<Side>,
     /// A line matching this regular expression appears, in the step's output or that of the service `on`.
     pub log: Option<String>,

@@ -97,11 +97,25 @@ pub struct DeployStep {
     pub entrypoint: Option<Command>,
     /// How many containers.
     pub replicas: Option<u32>,
+    /// How the containers are replaced.
+    #[serde(default)]
+    pub strategy: Strategy,
     /// Whether the step waits until the service is well (default), or only until it has started.
     #[serde(default)]
     pub until: DeployUntil,
     /// How long it may take (default 10 min).
     pub timeout: Option<Timespan>,
+}
+
+/// How the containers of a service are replaced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// All at once: the old ones go before the new ones start.
+    #[default]
+    Recreate,
+    /// One after the other: the next only when the service is well.
+    Rolling,
 }
 
 /// When a deploy is done.

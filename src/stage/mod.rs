@@ -6,6 +6,7 @@
 pub mod docker;
 pub mod fake;
 pub mod faults;
+mod replicas;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -76,6 +77,10 @@ pub trait Stage: Send + Sync {
     /// Changes what a service runs now and waits until it has started (S10). Health is waited for
     /// by the caller.
     async fn deploy(&self, change: &Deploy) -> Result<(), StageError>;
+
+    /// Replaces one container, by the number of its replica from 1, by what its service is to run now, and
+    /// waits until it has started; the others stay. One that is so already is left alone.
+    async fn replace(&self, change: &Deploy, replica: u32) -> Result<(), StageError>;
 
     /// What the services are now (S11).
     async fn inspect(&self) -> Result<BTreeMap<String, ServiceState>, StageError>;

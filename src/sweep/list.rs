@@ -9,7 +9,7 @@ use super::model::{Listed, Spot, Swept};
 use super::shape::shape;
 use crate::gateway::control::{Conversed, Side};
 use crate::gateway::reader::{Kind, Transaction};
-use crate::plan::model::{Action, Statement, Step};
+use crate::plan::model::{Action, Deploy, Statement, Step, Strategy};
 use crate::sql::{Effect, effect, fingerprint};
 
 /// What a step's conversation with a service was.
@@ -75,6 +75,9 @@ pub fn list(
         if let Action::Sql { statements, .. } = &step.action {
             let is_last = steps.last().is_some_and(|last| last.number == step.number);
             walk.statements(statements, is_last);
+        }
+        if let Action::Deploy(Deploy { strategy: Strategy::Rolling(replicas), .. }) = &step.action {
+            walk.replicas(*replicas);
         }
         let of_step = recorded.iter().filter(|one| one.operation == operation && one.step == step.number);
         for conversation in of_step {
@@ -151,6 +154,15 @@ impl<'a> Walk<'a> {
             if !(is_last_step && usize::try_from(number) == Ok(statements.len())) {
                 self.point(spot, Side::After, text, standing);
             }
+        }
+    }
+
+    /// Before the first nothing is replaced, after the last everything: those are the gaps around the step.
+    fn replicas(&mut self, replicas: u32) {
+        for number in 2..=replicas {
+            let standing = self.committed();
+            let text = format!("replica {number} of {replicas}");
+            self.point(Spot::Replica { number }, Side::Before, &text, standing);
         }
     }
 

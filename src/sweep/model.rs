@@ -36,6 +36,11 @@ pub enum Spot {
         /// Its number, from 1.
         number: u32,
     },
+    /// At a container of a rolling `deploy` step.
+    Replica {
+        /// Its number, from 1.
+        number: u32,
+    },
     /// At an ask of the step's conversation with a service.
     Ask {
         /// The service.

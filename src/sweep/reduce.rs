@@ -119,6 +119,7 @@ fn trigger(point: &Listed) -> Trigger {
     match &point.spot {
         Spot::Gap => Trigger::Step(side),
         Spot::Statement { number } => Trigger::Statement { number: *number, side },
+        Spot::Replica { number } => Trigger::Replica { number: *number, side },
         Spot::Ask { service, number, pattern, nth } => {
             let what = What::Matching(pattern.clone(), *nth);
             let mark = Mark { service: service.clone(), what, side: point.side, all: true };

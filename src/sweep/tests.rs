@@ -6,7 +6,7 @@ use super::*;
 use crate::gateway::control::{Conversed, Side, What};
 use crate::gateway::reader::{Answer, Ask, Kind, Transaction};
 use crate::plan::Plan;
-use crate::plan::model::{Action, Fault, Statement, Trigger};
+use crate::plan::model::{Action, Fault, Statement, Strategy, Trigger};
 use crate::verdict::testing::plan;
 
 /// A change of these statements, in an `sql` step.
@@ -49,6 +49,17 @@ fn surveyed(texts: &[&str], exhaustive: bool) -> Survey {
     survey(&run(), &[recorded], exhaustive)
 }
 
+#[test]
+fn a_rolling_deploy_is_broken_between_any_two_containers() {
+    let mut plan = plan();
+    let Action::Deploy(mut deploy) = crate::verdict::testing::deploy(1, "api").action else { panic!() };
+    deploy.strategy = Strategy::Rolling(3);
+    plan.change[0].action = Action::Deploy(deploy);
+    for exhaustive in [true, false] {
+        assert_eq!(tried(&survey(&plan, &[], exhaustive)), ["gap", "before replica 2", "before replica 3"]);
+    }
+}
+
 /// The points of the change that are tried, as `before 2`.
 fn tried(survey: &Survey) -> Vec<String> {
     let at_points = survey.cases.iter().filter(|case| case.tried != Tried::Again);
@@ -59,6 +70,7 @@ fn tried(survey: &Survey) -> Vec<String> {
         Trigger::Wire { mark, words } => {
             format!("{:?} {}", mark.side, words.trim_start_matches("statement ")).to_lowercase()
         }
+        Trigger::Replica { number, side } => format!("{side:?} replica {number}").to_lowercase(),
         other => panic!("{other:?}"),
     };
     of_change.map(place).collect()

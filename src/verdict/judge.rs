@@ -323,7 +323,7 @@ fn point_verdict(plan: &Plan, run: &Run) -> Option<PointVerdict> {
     let steps = if in_rollback { &plan.rollback.steps } else { &plan.change };
     let step = steps.iter().find(|step| step.number == point.step)?;
     let (side, statement) = match &point.trigger {
-        Trigger::Step(side) => (Some(*side), None),
+        Trigger::Step(side) | Trigger::Replica { side, .. } => (Some(*side), None),
         Trigger::Wire { mark, .. } => (Some(wire_side(mark)), wire_statement(mark)),
         Trigger::Statement { number, side } => (Some(*side), Some(*number)),
         Trigger::Log { .. } | Trigger::Fact(_) | Trigger::After(_) => (None, None),
@@ -346,6 +346,7 @@ fn point_verdict(plan: &Plan, run: &Run) -> Option<PointVerdict> {
     });
     let what = match &point.trigger {
         Trigger::Wire { words, .. } => Some(words.clone()),
+        Trigger::Replica { number, .. } => Some(format!("replica {number} of step {}", point.step)),
         _ => None,
     };
     Some(PointVerdict {

@@ -125,6 +125,7 @@ fn place(point: &Listed) -> String {
     };
     match &point.spot {
         Spot::Gap => format!("{side} step {}", point.step),
+        Spot::Replica { number } => format!("step {}, {side} replica {number}", point.step),
         Spot::Statement { number } | Spot::Ask { number, .. } => {
             format!("step {}, {side} statement {number}", point.step)
         }

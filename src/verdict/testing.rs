@@ -120,6 +120,7 @@ pub(crate) fn deploy(number: u32, service: &str) -> Step {
         command: None,
         entrypoint: None,
         replicas: None,
+        strategy: crate::plan::model::Strategy::Recreate,
         until_well: true,
     });
     Step { number, action, ..step("deploy api", &[], 16) }

@@ -1,6 +1,8 @@
 """A small shop: POST /orders writes an order, GET /orders/ID reads it, GET /orders?customer=NAME lists those
 of a customer, PUT and DELETE /orders?customer=NAME change and remove them, GET /healthz asks the database, GET
-/metrics counts the answers to all of these for Prometheus.
+/metrics counts the answers to all of these for Prometheus. GET /ready is for a proxy, which asks whether to send
+requests here; GET /seen says whether one has asked yet. On SIGTERM it is ready no more, and serves for another
+LAME_DUCK_SECONDS.
 
 Version 1 shows an order's note. Version 2 does not know the column. Version 2-broken is a release that
 was built against a setting nobody has: it answers, and it is never healthy. AMOUNT_COLUMN says what the
@@ -10,7 +12,6 @@ column of an order's amount is called.
 import json
 import os
 import signal
-import sys
 import threading
 import urllib.parse
 from collections import Counter
@@ -48,6 +49,24 @@ def query(text, values=(), every=False):
             return cursor.fetchall() if every else cursor.fetchone()
     finally:
         connection.close()
+
+
+class Readiness:
+    """Whether requests are to be sent here, and whether anybody knows."""
+
+    ready = True
+    asked = False
+
+    def ask(self):
+        self.asked = True
+        return self.ready
+
+    def end(self, *_):
+        self.ready = False
+        threading.Timer(float(os.environ.get("LAME_DUCK_SECONDS", "0")), os._exit, [0]).start()
+
+
+READINESS = Readiness()
 
 
 class Answers:
@@ -94,6 +113,10 @@ class Shop(BaseHTTPRequestHandler):
                 self.health()
             elif self.path == "/metrics":
                 self.send(200, "text/plain; version=0.0.4", ANSWERS.text())
+            elif self.path == "/ready":
+                self.send(200 if READINESS.ask() else 503, "text/plain", "")
+            elif self.path == "/seen":
+                self.send(200 if READINESS.asked else 503, "text/plain", "")
             elif self.path == "/version":
                 flag = os.environ.get("NEW_CHECKOUT", "off")
                 self.answer(200, {"version": VERSION, "new_checkout": flag})
@@ -155,6 +178,6 @@ class Shop(BaseHTTPRequestHandler):
             self.answer(503, {"error": str(error).strip()})
 
 
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+signal.signal(signal.SIGTERM, READINESS.end)
 print("shop " + VERSION + " listens on 8080", flush=True)
 ThreadingHTTPServer(("", 8080), Shop).serve_forever()

@@ -278,3 +278,30 @@ async fn a_stage_that_does_not_come_up_is_trouble_and_is_removed() {
     assert!(trouble);
     assert_eq!(walked.calls.last().map(String::as_str), Some("down"));
 }
+
+#[tokio::test]
+async fn a_rolling_deploy_is_held_between_two_containers() {
+    let change = "  - deploy: { service: api, replicas: 3 }\n  \
+                  - deploy: { service: api, env: { NEW: \"on\" }, strategy: rolling }";
+    let failure = "  at: { step: 2, replica: 3 }\n  inject: [ { abort: {} } ]";
+    let back = "  steps: [ { deploy: { service: api, env: { NEW: null }, strategy: rolling } }, \
+                { deploy: { service: api, replicas: 1 } } ]";
+    let walked = interrupted(scenario(change, failure, back)).await;
+    let at = |wanted: Moment| {
+        walked.run(RunKind::Interrupted).into_iter().find_map(|event| match event {
+            Event::Captured { moment, system, .. } if *moment == wanted => Some(system["api"].clone()),
+            _ => None,
+        })
+    };
+    let half = at(Moment::Failed).unwrap();
+    assert_eq!((half.environment["NEW"].as_str(), half.replicas), ("(none), on", 3), "two of three are new");
+    assert_eq!(at(Moment::After), at(Moment::Before));
+    let Some(Event::PointReached { text, completed, .. }) = walked
+        .run(RunKind::Interrupted)
+        .into_iter()
+        .find(|event| matches!(event, Event::PointReached { .. }))
+    else {
+        panic!("not reached")
+    };
+    assert_eq!((text.as_str(), completed.steps), ("replica 3 of 3 of api", 1));
+}

@@ -1,5 +1,7 @@
-//! `deploy` (S10): a service's containers are made anew with what the step names; everything else stays
-//! as the last step left it.
+//! `deploy` (S10): a service's containers are made anew with what the step names, all at once or one by one;
+//! everything else stays as the last step left it.
+
+use std::collections::BTreeSet;
 
 use futures_util::future::{join_all, try_join_all};
 
@@ -15,7 +17,7 @@ impl DockerStage {
         let before = self.runs(service)?;
         let after = before.after(change);
         let old = self.served(service);
-        if after == before && self.runs_all(service, after.replicas).await? {
+        if after == before && old.behind.is_empty() && self.runs_all(service, after.replicas).await? {
             return Ok(());
         }
         let mut counted = old.counted;
@@ -34,11 +36,53 @@ impl DockerStage {
             self.count(service, counted);
             return Err(error);
         }
-        self.replace(service, old, drafts, Served { runs: after, containers: Vec::new(), counted }).await
+        let served = Served { runs: after, containers: Vec::new(), behind: BTreeSet::new(), counted };
+        self.exchange(service, old, drafts, served).await
+    }
+
+    /// One replica of a service that is replaced container by container.
+    pub(super) async fn replace_one(&self, change: &Deploy, replica: u32) -> Result<(), StageError> {
+        self.known("deploy", &change.service)?;
+        let service = change.service.as_str();
+        let before = self.runs(service)?;
+        let after = before.after(change);
+        let mut served = self.served(service);
+        if after != before {
+            served.behind = served.containers.iter().map(|(number, _)| *number).collect();
+        }
+        let Some(at) = served.containers.iter().position(|(number, _)| *number == replica) else {
+            let cause = format!("there is no replica {replica}: it has {}", served.containers.len());
+            return Err(StageError::new("deploy", format!("service {service}"), cause));
+        };
+        let old = served.containers[at].1.clone();
+        if !served.behind.remove(&replica) && self.is_up(service, &old).await? {
+            return Ok(());
+        }
+        served.counted += 1;
+        let name = self.names().container(service, served.counted);
+        let draft = self.draft(service, &after, replica, name).await?;
+        self.intend(draft.makes())?;
+        // It is made before the old one goes: an image that does not exist must not take that down.
+        if let Err(error) = self.create(&draft).await {
+            self.engine().remove_container(&draft.name).await.ok();
+            self.count(service, served.counted);
+            return Err(error);
+        }
+        let stopped = self.stop_and_remove(&old).await;
+        served.containers[at].1.clone_from(&draft.name);
+        self.state().services.insert(service.to_owned(), Served { runs: after, ..served });
+        stopped?;
+        Ok(self.engine().start_container(&draft.name).await?)
+    }
+
+    async fn is_up(&self, service: &str, name: &str) -> Result<bool, StageError> {
+        let containers = self.inspect_containers(service).await?;
+        let mut instances = containers.iter().map(|container| look::instance(self.names(), container));
+        Ok(instances.any(|instance| instance.name == name && instance.health.is_up()))
     }
 
     /// The old containers go before the new ones start: both want the same volumes and names.
-    async fn replace(
+    async fn exchange(
         &self,
         service: &str,
         old: Served,
@@ -64,8 +108,7 @@ impl DockerStage {
 
     fn served(&self, service: &str) -> Served {
         let state = self.state();
-        let none = || Served { runs: super::Runs::default(), containers: Vec::new(), counted: 0 };
-        state.services.get(service).cloned().unwrap_or_else(none)
+        state.services.get(service).cloned().unwrap_or_default()
     }
 
     fn count(&self, service: &str, counted: u32) {

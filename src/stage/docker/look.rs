@@ -44,22 +44,15 @@ pub(super) fn instance(names: &Names, inspected: &ContainerInspectResponse) -> I
     }
 }
 
-/// What a service is, from all its containers (S11). Where they differ, the difference is shown.
+/// What a service is, `health` being that of all its containers.
 pub(super) fn service(
     names: &Names,
     mounted: &dyn Fn(&MountPoint) -> String,
     containers: &[ContainerInspectResponse],
+    health: Health,
 ) -> ServiceState {
     let each: Vec<ServiceState> = containers.iter().map(|container| one(names, mounted, container)).collect();
-    let Some(first) = each.first() else { return ServiceState::default() };
-    let mut images: Vec<String> = each.iter().map(|state| state.image.clone()).collect();
-    images.dedup();
-    ServiceState {
-        image: images.join(", "),
-        replicas: each.iter().map(|state| state.replicas).sum(),
-        restarts: each.iter().map(|state| state.restarts).sum(),
-        ..first.clone()
-    }
+    ServiceState::of(&each, health)
 }
 
 fn one(
@@ -169,7 +162,8 @@ mod tests {
             }))
         };
         let mounted = |mount: &MountPoint| format!("volume {}", source(mount).0);
-        let state = service(&names, &mounted, &[container("a", "running"), container("b", "exited")]);
+        let containers = [container("a", "running"), container("b", "exited")];
+        let state = service(&names, &mounted, &containers, Health::Running);
         assert_eq!(state.image, "a, b");
         assert_eq!(state.command, ["serve"]);
         assert_eq!(state.environment, [("A".to_owned(), "1=2".to_owned())].into());
@@ -177,6 +171,5 @@ mod tests {
         assert_eq!(state.mounts["/t"], "tmpfs");
         assert_eq!(state.networks, ["back", "front"]);
         assert_eq!((state.replicas, state.restarts), (1, 4));
-        assert_eq!(service(&names, &mounted, &[]), ServiceState::default());
     }
 }

@@ -127,11 +127,13 @@ struct State {
 }
 
 /// A service that was started.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Served {
     runs: Runs,
     /// Its containers' names, each with the number of its replica.
     containers: Vec<(u32, String)>,
+    /// The replicas that still run what was before that.
+    behind: BTreeSet<u32>,
     /// How many containers it has had.
     counted: u32,
 }
@@ -270,6 +272,10 @@ impl Stage for DockerStage {
 
     async fn deploy(&self, change: &Deploy) -> Result<(), StageError> {
         self.redeploy(change).await
+    }
+
+    async fn replace(&self, change: &Deploy, replica: u32) -> Result<(), StageError> {
+        self.replace_one(change, replica).await
     }
 
     async fn inspect(&self) -> Result<BTreeMap<String, ServiceState>, StageError> {

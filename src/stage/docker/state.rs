@@ -63,8 +63,7 @@ impl DockerStage {
         for (service, containers) in services.into_iter().zip(inspected) {
             let containers = containers?;
             let health = self.health_of(&service, &containers);
-            let state = ServiceState { health, ..look::service(self.names(), &mounted, &containers) };
-            states.insert(service, state);
+            states.insert(service, look::service(self.names(), &mounted, &containers, health));
         }
         Ok(states)
     }

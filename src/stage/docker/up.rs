@@ -1,7 +1,7 @@
 //! Bringing a run's services up: everything is made at once, and each service starts as soon as its own
 //! dependencies allow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -112,7 +112,9 @@ impl DockerStage {
             let containers: Vec<(u32, String)> =
                 replicas.zip(drafts.into_iter().map(|draft| draft.name)).collect();
             let counted = u32::try_from(containers.len()).unwrap_or(u32::MAX);
-            self.state().services.insert(service, Served { runs, containers, counted });
+            self.state()
+                .services
+                .insert(service, Served { runs, containers, behind: BTreeSet::new(), counted });
         }
         created.into_iter().collect()
     }

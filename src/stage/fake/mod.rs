@@ -210,6 +210,13 @@ impl Stage for FakeStage {
         }
     }
 
+    async fn replace(&self, change: &Deploy, replica: u32) -> Result<(), StageError> {
+        match self.begin("deploy", &change.service)? {
+            Some(mut world) => world.replace(change, replica),
+            None => Ok(()),
+        }
+    }
+
     async fn inspect(&self) -> Result<BTreeMap<String, ServiceState>, StageError> {
         let world = self.begin("inspect", "")?;
         Ok(world.unwrap_or_else(|| self.world()).states())

@@ -32,13 +32,15 @@ pub(super) struct World {
 
 /// What a service is now.
 pub(super) struct Served {
-    state: ServiceState,
+    /// What it is to run.
+    runs: ServiceState,
     containers: Vec<Container>,
     /// Changes when its processes end; what runs inside ends with them.
     generation: watch::Sender<u64>,
 }
 
 struct Container {
+    runs: ServiceState,
     health: Health,
     started: u64,
     restarts: u64,
@@ -82,8 +84,9 @@ impl World {
             .map(|(name, service)| (name.clone(), service.clone()))
             .collect();
         for (name, service) in services {
-            let containers = (0..service.replicas).map(|_| self.container(&name)).collect();
-            let served = Served { state: declared(&service), containers, generation: watch::channel(0).0 };
+            let runs = declared(&service);
+            let containers = (0..service.replicas).map(|_| self.container(&name, &runs)).collect();
+            let served = Served { runs, containers, generation: watch::channel(0).0 };
             self.services.insert(name, served);
         }
     }
@@ -120,37 +123,56 @@ impl World {
     pub(super) fn deploy(&mut self, change: &Deploy) -> Result<(), StageError> {
         let name = &change.service;
         self.known("deploy", name)?;
-        let before = self.services.get(name).map_or_else(Vec::new, |served| {
-            served.containers.iter().map(|container| container.health.is_up()).collect()
-        });
-        let declared = declared(&self.project.services[name]);
-        let mut state = self.services.get(name).map_or(declared, |served| served.state.clone());
-        let was = state.clone();
-        apply(&mut state, change);
+        let before = self.services.get(name).map_or(&[][..], |served| &served.containers);
+        let mut runs = self.runs(name);
+        apply(&mut runs, change);
         let replicas = change.replicas.unwrap_or_else(|| u32::try_from(before.len()).unwrap_or(1));
-        let unchanged = state == was && before.len() == replicas as usize && before.iter().all(|up| *up);
+        let unchanged = before.len() == replicas as usize
+            && before.iter().all(|container| container.runs == runs && container.health.is_up());
         if unchanged {
             return Ok(());
         }
-        let containers = (0..replicas).map(|_| self.container(name)).collect();
+        let containers = (0..replicas).map(|_| self.container(name, &runs)).collect();
         let generation = watch::channel(0).0;
-        self.services.insert(name.clone(), Served { state, containers, generation });
+        self.services.insert(name.clone(), Served { runs, containers, generation });
         Ok(())
+    }
+
+    pub(super) fn replace(&mut self, change: &Deploy, replica: u32) -> Result<(), StageError> {
+        let name = &change.service;
+        self.known("deploy", name)?;
+        let mut runs = self.runs(name);
+        apply(&mut runs, change);
+        let new = self.container(name, &runs);
+        let at = (replica as usize).checked_sub(1);
+        let served = self.services.get_mut(name);
+        let served = served.and_then(|served| Some((served.containers.get_mut(at?)?, &mut served.runs)));
+        let (old, now) =
+            served.ok_or_else(|| error("deploy", name, &format!("there is no replica {replica}")))?;
+        if old.runs != runs || !old.health.is_up() {
+            *old = new;
+        }
+        *now = runs;
+        Ok(())
+    }
+
+    /// What a service is to run now.
+    fn runs(&self, name: &str) -> ServiceState {
+        let declared = || declared(&self.project.services[name]);
+        self.services.get(name).map_or_else(declared, |served| served.runs.clone())
     }
 
     pub(super) fn states(&self) -> BTreeMap<String, ServiceState> {
         let state = |(name, served): (&String, &Served)| {
-            let up = served.containers.iter().filter(|container| container.health.is_up()).count();
-            let networks: BTreeSet<String> =
-                served.containers.iter().flat_map(|container| container.networks.clone()).collect();
-            let state = ServiceState {
-                replicas: u32::try_from(up).unwrap_or(u32::MAX),
-                health: self.health(name),
-                networks: networks.into_iter().collect(),
-                restarts: served.containers.iter().map(|container| container.restarts).sum(),
-                ..served.state.clone()
+            let one = |container: &Container| ServiceState {
+                replicas: u32::from(container.health.is_up()),
+                health: container.health,
+                networks: container.networks.iter().cloned().collect(),
+                restarts: container.restarts,
+                ..container.runs.clone()
             };
-            (name.clone(), state)
+            let each: Vec<ServiceState> = served.containers.iter().map(one).collect();
+            (name.clone(), ServiceState::of(&each, self.health(name)))
         };
         self.services.iter().map(state).collect()
     }
@@ -259,10 +281,11 @@ impl World {
         self.services.get_mut(service).map_or(&mut [], |served| served.containers.as_mut_slice())
     }
 
-    fn container(&mut self, service: &str) -> Container {
+    fn container(&mut self, service: &str, runs: &ServiceState) -> Container {
         self.clock += 1;
         let networks = self.project.services.get(service).map(|service| &service.networks);
         Container {
+            runs: runs.clone(),
             health: self.health_after_start(service),
             started: self.clock,
             restarts: 0,

@@ -154,7 +154,37 @@ async fn a_deploy_changes_only_what_it_names(stage: &dyn Stage) {
     assert_eq!(stage.inspect().await.unwrap()["web"].replicas, 2);
     assert_eq!(stage.inspect().await.unwrap()["web"].environment["FLAG"], "on");
 
+    one_by_one(stage).await;
     none_and_one_again(stage).await;
+}
+
+/// What stops between two containers is neither the old state nor the new one.
+async fn one_by_one(stage: &dyn Stage) {
+    let flag = |value: &str| {
+        let environment = [("FLAG".to_owned(), Some(value.to_owned()))].into();
+        Deploy { service: "web".to_owned(), environment, ..Deploy::default() }
+    };
+    let names = async || -> Vec<String> {
+        let instances = stage.instances("web").await.unwrap();
+        instances.into_iter().map(|instance| instance.started).collect()
+    };
+    let shown = async || stage.inspect().await.unwrap().remove("web").unwrap().environment["FLAG"].clone();
+    let before = names().await;
+    stage.replace(&flag("new"), 1).await.unwrap();
+    let half = names().await;
+    assert_ne!(half[0], before[0]);
+    assert_eq!(half[1], before[1], "the other one stays");
+    assert_eq!(shown().await, "new, on");
+    stage.replace(&flag("new"), 1).await.unwrap();
+    assert_eq!(names().await, half, "one that is as it should be is left alone");
+    assert!(stage.replace(&flag("new"), 3).await.is_err(), "there are two");
+    stage.replace(&flag("new"), 2).await.unwrap();
+    assert_eq!(shown().await, "new");
+
+    stage.replace(&flag("newer"), 1).await.unwrap();
+    stage.deploy(&flag("newer")).await.unwrap();
+    assert_eq!(shown().await, "newer", "a deploy takes along those that are behind");
+    stage.deploy(&flag("on")).await.unwrap();
 }
 
 /// A service of which no container is wanted is well without one, and keeps what was deployed.
