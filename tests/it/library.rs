@@ -144,7 +144,30 @@ fn a_release_that_touches_what_is_not_its_own_yet() {
     for kind in ["finished", "interrupted"] {
         let phases = run_of(right, kind)["traffic"][0]["phases"].as_array().unwrap();
         assert!(phases.iter().any(|phase| phase["name"] == "rollback"), "{phases:#?}");
-        assert!(phases.iter().all(|phase| phase["failed"] == 0), "{kind}: {phases:#?}");
+        for failed in ["refused", "unknown", "failed_reads"] {
+            assert!(phases.iter().all(|phase| phase[failed] == 0), "{kind}: {phases:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_rolling_release_that_stops_half_way() {
+    let (_, card) = drilled("rolling", &["stopped before replica 2", "no more than 0 may"]);
+    let right = run_of(scenario(&card, "rolling/right"), "interrupted");
+    assert_eq!((&right["effect"], &right["class"]), (&json!(true), &json!("restored")), "one was replaced");
+    let wrong = run_of(scenario(&card, "rolling/wrong"), "interrupted");
+    assert_eq!(wrong["state"]["system"], "same", "all came back, and customers were turned away: {wrong:#}");
+}
+
+#[test]
+fn a_canary_that_leaves_something_behind() {
+    let (_, card) = drilled("canary", &["BROKEN"]);
+    for kind in ["finished", "interrupted"] {
+        let run = run_of(scenario(&card, "canary/wrong"), kind);
+        assert_eq!((&run["state"]["system"], &run["rollback"]["exit_code"]), (&json!("same"), &json!(0)));
+        let back = &run["traffic"][0]["read_back"];
+        let (corrupt, all) = (back["corrupt"]["count"].as_u64(), back["acknowledged"].as_u64());
+        assert!(corrupt > Some(3) && corrupt < all, "the canary's orders, and no others: {back:#}");
     }
 }
 
