@@ -68,6 +68,8 @@ pub enum Check {
     Sql,
     /// An expectation on keys of several stores.
     Across,
+    /// An expectation on how many messages a queue holds.
+    Queue,
     /// A command's expectation.
     Exec,
     /// An expectation on a service's output.
@@ -100,7 +102,7 @@ pub enum Check {
 
 impl Check {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Stage,
         Self::Change,
         Self::Point,
@@ -116,6 +118,7 @@ impl Check {
         Self::Http,
         Self::Sql,
         Self::Across,
+        Self::Queue,
         Self::Exec,
         Self::Log,
         Self::Vacuous,
@@ -150,6 +153,7 @@ impl Check {
             Self::Http => "http",
             Self::Sql => "sql",
             Self::Across => "across",
+            Self::Queue => "queue",
             Self::Exec => "exec",
             Self::Log => "log",
             Self::Vacuous => "vacuous",

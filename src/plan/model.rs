@@ -351,6 +351,15 @@ pub enum Fact {
     },
     /// Each key of one store is in at least one of others.
     Across(Across),
+    /// A queue holds so many messages, those included that were delivered and are not acknowledged.
+    Queue {
+        /// The observed store.
+        store: String,
+        /// The queue.
+        queue: String,
+        /// How many.
+        messages: u64,
+    },
     /// A service printed a line.
     Log {
         /// The service.

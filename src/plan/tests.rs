@@ -908,3 +908,26 @@ fn a_rollback_may_be_a_job_of_the_pipeline() {
         ["the way back has `steps` and `from` a job among other steps is a step: `- job: { … }`"]
     );
 }
+
+#[test]
+fn a_queue_that_is_expected_is_one_of_an_observed_rabbitmq() {
+    let queue = |observed: &str, said: &str| {
+        GOOD.replace("change:\n", &format!("{observed}change:\n"))
+            .replace("  data: as_before\n", &format!("  queue: [ {{ {said} }} ]\n"))
+    };
+    let observed = "  rabbitmq: [ { service: api, user: u } ]\n";
+    let good = plan(&queue(observed, "on: api, queue: orders, messages: 1, within: 3s"));
+    let expected = &good.expect.facts[0];
+    assert_eq!((expected.title.as_str(), expected.within.as_secs()), ("orders on api holds 1 message", 3));
+    let good = plan(&queue(observed, "on: api, queue: orders"));
+    assert!(
+        matches!(good.expect.facts[0].fact, Fact::Queue { messages: 0, .. }),
+        "none where nothing is said"
+    );
+    assert_eq!(
+        mistakes(&queue("", "on: api, queue: orders")),
+        [
+            "18: `api` is not observed under `observe.rabbitmq`; name it there: `rabbitmq: [ { service: api, … } ]`"
+        ]
+    );
+}

@@ -14,7 +14,8 @@ use crate::verdict::model::{
 /// The states in the order of a scorecard.
 const STATES: [Check; 5] = [Check::System, Check::Schema, Check::Data, Check::Sequences, Check::Leftovers];
 /// Explicit expectations.
-const FACTS: [Check; 5] = [Check::Http, Check::Sql, Check::Exec, Check::Log, Check::Always];
+const FACTS: [Check; 7] =
+    [Check::Http, Check::Sql, Check::Across, Check::Queue, Check::Exec, Check::Log, Check::Always];
 
 /// One line of a scorecard.
 #[derive(Debug, Clone, PartialEq, Eq)]

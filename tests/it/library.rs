@@ -242,3 +242,28 @@ fn a_rollback_that_is_itself_interrupted() {
     let right = scenario(&card, "interrupted-rollback/right");
     assert_eq!((&right["verdict"], &right["level"]), (&json!("pass"), &json!(3)), "{right:#}");
 }
+
+#[test]
+fn messages_that_the_old_version_cannot_read() {
+    let (_, card) = drilled("unread-messages", &["acknowledged and gone", "1 there more than once"]);
+    let wrong = scenario(&card, "unread-messages/wrong");
+    for kind in ["finished", "interrupted"] {
+        let run = run_of(wrong, kind);
+        assert_eq!((&run["class"], &run["rollback"]["exit_code"]), (&json!("silent"), &json!(0)), "{kind}");
+        let back = &run["traffic"][0]["read_back"];
+        assert_eq!(back["lost"]["count"], 0, "the orders are there, and nobody ships them: {back:#}");
+    }
+    let said = |kind| {
+        let findings = run_of(wrong, kind)["findings"].as_array().unwrap();
+        findings.iter().find(|found| found["check"] == "data").unwrap()["message"].to_string()
+    };
+    assert!(said("finished").contains("public.shipments:") && !said("finished").contains("more than once"));
+    assert!(said("interrupted").contains("1 there more than once"), "{}", said("interrupted"));
+    let point = &run_of(wrong, "interrupted")["point"];
+    assert_eq!((&point["side"], &point["on"]), (&json!("after"), &json!("db")));
+    let right = scenario(&card, "unread-messages/right");
+    let queues = run_of(right, "interrupted")["findings"].as_array().unwrap();
+    let queues: Vec<_> = queues.iter().filter(|found| found["check"] == "queue").collect();
+    assert_eq!(queues.len(), 2);
+    assert!(queues.iter().all(|found| found["outcome"] == "pass"), "{queues:?}");
+}
