@@ -84,6 +84,8 @@ pub enum Check {
     Coverage,
     /// Is every table looked at whose rows the change may lose?
     Lossy,
+    /// Does the change touch what it is declared to touch, and nothing else?
+    Impact,
     /// Were the change's conversations seen by its gateways?
     Gateway,
     /// Can the change be made again after a rollback, and does it end where it ended the first time?
@@ -102,7 +104,7 @@ pub enum Check {
 
 impl Check {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Stage,
         Self::Change,
         Self::Point,
@@ -126,6 +128,7 @@ impl Check {
         Self::Exceptions,
         Self::Coverage,
         Self::Lossy,
+        Self::Impact,
         Self::Gateway,
         Self::Again,
         Self::Always,
@@ -161,6 +164,7 @@ impl Check {
             Self::Exceptions => "exceptions",
             Self::Coverage => "coverage",
             Self::Lossy => "lossy",
+            Self::Impact => "impact",
             Self::Gateway => "gateway",
             Self::Again => "again",
             Self::Always => "always",

@@ -931,3 +931,41 @@ fn a_queue_that_is_expected_is_one_of_an_observed_rabbitmq() {
         ]
     );
 }
+
+#[test]
+fn what_the_impact_names_is_something_that_somebody_would_see() {
+    let impact = |observed: &str, said: &str| {
+        GOOD.replace("change:\n", &format!("{observed}impact: {{ {said} }}\nchange:\n"))
+    };
+    let all = "  redis: [ { service: api } ]\n  documents: [ { name: flags, service: api, get: /flags } ]\n";
+    let good =
+        plan(&impact(all, "services: [api], tables: [a, 'audit.*'], keys: ['cart:*'], documents: [flags]"));
+    let declared = good.impact.expect("it is declared");
+    let names: Vec<String> =
+        declared.declared.iter().map(|one| format!("{} {}", one.kind.word(), one.name)).collect();
+    assert_eq!(
+        names,
+        ["service api", "table public.a", "table audit.*", "key cart:*", "document flags"],
+        "a table has its schema"
+    );
+    assert!(
+        plan(GOOD).impact.is_none() && plan(&impact("", "")).impact.is_some(),
+        "nothing is something to say"
+    );
+    assert_eq!(
+        mistakes(&impact("", "services: [apy], keys: [x], queues: [''], files: [x], documents: [flag]")),
+        [
+            "8: there is no service `apy` in the Compose files; did you mean `api`?",
+            "8: nothing is observed under `observe.redis`: nobody would see `x` touched; observe the store that it \
+             is in, or leave it out",
+            "8: a queue has a name",
+            "8: `x` lies in no observed folder; name its folder under `observe.files`",
+            "8: `flag` is not an observed document; name it under `observe.documents`",
+        ]
+    );
+    let unknown = mistakes(&impact(all, "outside: [mail]"));
+    assert!(
+        unknown.len() == 1 && unknown[0].contains("outside"),
+        "what nobody sees cannot be named: {unknown:?}"
+    );
+}

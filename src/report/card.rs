@@ -28,12 +28,12 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn new(label: &str, value: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(super) fn new(label: &str, value: impl Into<String>, detail: impl Into<String>) -> Self {
         let (value, detail) = (value.into(), detail.into());
         Self { label: label.to_owned(), value, detail, outcome: Outcome::Pass }
     }
 
-    fn of(self, outcome: Outcome) -> Self {
+    pub(super) fn of(self, outcome: Outcome) -> Self {
         Self { outcome, ..self }
     }
 }
@@ -106,6 +106,7 @@ pub(super) fn remarks(scenario: &ScenarioVerdict) -> Vec<String> {
         }
     }
     remarks.extend(not_exercised(scenario));
+    remarks.extend(super::impact::remarks(scenario));
     remarks.extend(scenario.remarks.iter().cloned());
     remarks
 }
@@ -129,6 +130,7 @@ pub(super) fn rows(scenario: &ScenarioVerdict) -> Vec<Row> {
     rows.extend(facts(scenario));
     rows.extend(alerts(scenario));
     rows.extend(clients(scenario));
+    rows.extend(super::impact::row(scenario));
     rows.push(idle(scenario));
     rows.push(control(scenario));
     rows.push(Row::new("level", format!("{} of 4", scenario.level), level_words(scenario.level)));
