@@ -267,3 +267,25 @@ fn messages_that_the_old_version_cannot_read() {
     assert_eq!(queues.len(), 2);
     assert!(queues.iter().all(|found| found["outcome"] == "pass"), "{queues:?}");
 }
+
+#[test]
+fn a_migration_that_touches_more_than_it_is_said_to() {
+    let (_, card) = drilled(
+        "wider-than-said",
+        &["the change touches table public.customers (rows), which is not declared", "as declared"],
+    );
+    let wrong = scenario(&card, "wider-than-said/wrong");
+    for kind in ["finished", "interrupted"] {
+        assert_eq!(run_of(wrong, kind)["class"], "restored", "all of it comes back, and that is not enough");
+    }
+    let touched = |path: &str| scenario(&card, path)["impact"]["touched"].clone();
+    let orders =
+        json!({ "kind": "table", "name": "public.orders", "how": ["rows", "schema"], "declared": true });
+    let api = json!({ "kind": "service", "name": "api", "how": ["env AMOUNT_COLUMN"], "declared": true });
+    assert_eq!(touched("wider-than-said/right"), json!([api, orders]));
+    let wrong = touched("wider-than-said/wrong");
+    let undeclared: Vec<_> =
+        wrong.as_array().unwrap().iter().filter(|one| one["declared"] == false).collect();
+    assert_eq!(undeclared.len(), 1, "{wrong:#}");
+    assert_eq!(undeclared[0]["name"], "public.customers");
+}
