@@ -68,6 +68,8 @@ pub enum Check {
     Sql,
     /// An expectation on keys of several stores.
     Across,
+    /// An expectation on how many messages a queue holds.
+    Queue,
     /// A command's expectation.
     Exec,
     /// An expectation on a service's output.
@@ -82,6 +84,8 @@ pub enum Check {
     Coverage,
     /// Is every table looked at whose rows the change may lose?
     Lossy,
+    /// Does the change touch what it is declared to touch, and nothing else?
+    Impact,
     /// Were the change's conversations seen by its gateways?
     Gateway,
     /// Can the change be made again after a rollback, and does it end where it ended the first time?
@@ -100,7 +104,7 @@ pub enum Check {
 
 impl Check {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Stage,
         Self::Change,
         Self::Point,
@@ -116,6 +120,7 @@ impl Check {
         Self::Http,
         Self::Sql,
         Self::Across,
+        Self::Queue,
         Self::Exec,
         Self::Log,
         Self::Vacuous,
@@ -123,6 +128,7 @@ impl Check {
         Self::Exceptions,
         Self::Coverage,
         Self::Lossy,
+        Self::Impact,
         Self::Gateway,
         Self::Again,
         Self::Always,
@@ -150,6 +156,7 @@ impl Check {
             Self::Http => "http",
             Self::Sql => "sql",
             Self::Across => "across",
+            Self::Queue => "queue",
             Self::Exec => "exec",
             Self::Log => "log",
             Self::Vacuous => "vacuous",
@@ -157,6 +164,7 @@ impl Check {
             Self::Exceptions => "exceptions",
             Self::Coverage => "coverage",
             Self::Lossy => "lossy",
+            Self::Impact => "impact",
             Self::Gateway => "gateway",
             Self::Again => "again",
             Self::Always => "always",

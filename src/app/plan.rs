@@ -73,6 +73,9 @@ fn scenario(entry: &Entry) -> String {
     }
     steps(&mut line, "seed", &plan.seed);
     steps(&mut line, "change", &plan.change);
+    for declared in plan.impact.iter().flat_map(|impact| &impact.declared) {
+        line("touches", format!("{} {}", declared.kind.word(), declared.name));
+    }
     if let Some(failure) = &plan.failure {
         line("breaks", point(failure, plan));
         line("faults", faults(failure));

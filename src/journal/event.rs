@@ -532,6 +532,20 @@ pub struct RowsDiffer {
     /// How many rows have other values in exactly these columns; only where there are clients.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub altered: BTreeMap<String, u64>,
+    /// What they are called; none where rows have no names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<Named>,
+}
+
+/// What the rows of a table are called that differ, where rows have names of their own: keys, files, queues.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// How many of them the plan's impact declares, by what declares them.
+    pub declared: BTreeMap<String, u64>,
+    /// The first of the others that have no client's key in their name.
+    pub others: Vec<String>,
+    /// How many more of these there are.
+    pub more: u64,
 }
 
 impl Event {

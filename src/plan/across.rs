@@ -93,9 +93,8 @@ fn source(context: &mut Context<'_>, path: &str, written: &written::KeySource) -
             store(context, path, &written.on, "redis", is_redis).then_some(named).flatten()
         }
         (None, None, Some(queue)) => {
-            let is_rabbitmq = |store: &Observed| matches!(store, Observed::RabbitMq(_));
             let pointer = pointer(context, path, written.at.as_ref());
-            let known = store(context, path, &written.on, "rabbitmq", is_rabbitmq);
+            let known = rabbitmq(context, path, &written.on);
             known.then_some(pointer).flatten().map(|pointer| Keys::Messages { queue: queue.clone(), pointer })
         }
         _ => {
@@ -108,6 +107,11 @@ fn source(context: &mut Context<'_>, path: &str, written: &written::KeySource) -
         context.wrong(&format!("{path}.at"), "`at` is for messages of a `queue`");
     }
     Some(KeySource { on: written.on.clone(), keys: keys? })
+}
+
+/// Whether a RabbitMQ is observed under this name.
+pub(super) fn rabbitmq(context: &mut Context<'_>, path: &str, name: &str) -> bool {
+    store(context, path, name, "rabbitmq", |store| matches!(store, Observed::RabbitMq(_)))
 }
 
 /// Whether a store of this kind is observed under this name.

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::facts::{self, Given};
 use super::model::{Database, Engine, Plan, Rollback, When};
 use super::steps::Owner;
-use super::{alerts, expect, failure, gateways, lint, material, observe, steps, traffic};
+use super::{alerts, expect, failure, gateways, impact, lint, material, observe, steps, traffic};
 use crate::compose::model::FileObject;
 use crate::compose::{self, Project};
 use crate::diagnostic::Diagnostic;
@@ -207,6 +207,7 @@ impl Builder<'_> {
             [&change, back],
             self.input.records,
         );
+        let impact = scenario.impact.as_ref().map(|written| impact::build(context, written));
         let stateless = stateless(&mut self.context, scenario.staging.as_ref());
         let linted = if self.context.mistakes.is_empty() {
             lint::build(&mut self.context, &scenario, &change, back)
@@ -241,6 +242,7 @@ impl Builder<'_> {
             digests: self.context.digests,
             material,
             gateways,
+            impact,
             lint: linted,
             reach: self.context.reach,
         };

@@ -38,6 +38,7 @@ pub(super) fn build(
         && expect.sql.is_empty()
         && expect.always.is_empty()
         && expect.across.is_empty()
+        && expect.queue.is_empty()
         && expect.alerts.is_empty()
         && expect.exec.is_empty()
         && expect.log.is_empty();
@@ -260,6 +261,12 @@ fn explicit(context: &mut Context<'_>, expect: &file::Expect) -> Vec<Expectation
         let fact = across::build(context, &path, written).map(Fact::Across);
         facts.extend(expectation(context, &path, "name", fact, written.within));
     }
+    for (index, written) in expect.queue.iter().enumerate() {
+        let path = format!("expect.queue.{index}");
+        let (store, queue, messages) = (written.on.clone(), written.queue.clone(), written.messages);
+        let fact = across::rabbitmq(context, &path, &store).then_some(Fact::Queue { store, queue, messages });
+        facts.extend(expectation(context, &path, "queue", fact, written.within));
+    }
     for (index, exec) in expect.exec.iter().enumerate() {
         let path = format!("expect.exec.{index}");
         let known = context.service(&format!("{path}.service"), &exec.service);
@@ -350,6 +357,10 @@ pub(super) fn title(fact: &Fact) -> String {
             format!("`{query}` on {database} is {equals}")
         }
         Fact::Across(across) => across.name.clone(),
+        Fact::Queue { store, queue, messages } => {
+            let plural = if *messages == 1 { "" } else { "s" };
+            format!("{queue} on {store} holds {messages} message{plural}")
+        }
         Fact::Exec { service, command, exit_code, .. } => {
             format!("`{}` in {service} exits with {exit_code}", steps::shown(command))
         }

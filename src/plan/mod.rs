@@ -12,6 +12,7 @@ mod expect;
 mod facts;
 mod failure;
 mod gateways;
+pub mod impact;
 mod lint;
 pub mod material;
 pub mod model;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::across::Across;
 use super::alerts::Alert;
 use super::database::DatabaseFault;
+use super::impact::Impact;
 use super::material::Material;
 use super::observe::Observed;
 use super::traffic::Traffic;
@@ -118,6 +119,9 @@ pub struct Plan {
     /// The gateways, by the service that they stand before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub gateways: BTreeMap<String, Gateway>,
+    /// What the change is declared to touch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<Impact>,
     /// What the lint says of the change and the rollback.
     #[serde(default, skip_serializing_if = "Linted::is_empty")]
     pub lint: Linted,
@@ -371,6 +375,15 @@ pub enum Fact {
     },
     /// Each key of one store is in at least one of others.
     Across(Across),
+    /// A queue holds so many messages, those included that were delivered and are not acknowledged.
+    Queue {
+        /// The observed store.
+        store: String,
+        /// The queue.
+        queue: String,
+        /// How many.
+        messages: u64,
+    },
     /// A service printed a line.
     Log {
         /// The service.

@@ -933,3 +933,64 @@ fn a_rollback_may_be_a_job_of_the_pipeline() {
         ["the way back has `steps` and `from` a job among other steps is a step: `- job: { … }`"]
     );
 }
+
+#[test]
+fn a_queue_that_is_expected_is_one_of_an_observed_rabbitmq() {
+    let queue = |observed: &str, said: &str| {
+        GOOD.replace("change:\n", &format!("{observed}change:\n"))
+            .replace("  data: as_before\n", &format!("  queue: [ {{ {said} }} ]\n"))
+    };
+    let observed = "  rabbitmq: [ { service: api, user: u } ]\n";
+    let good = plan(&queue(observed, "on: api, queue: orders, messages: 1, within: 3s"));
+    let expected = &good.expect.facts[0];
+    assert_eq!((expected.title.as_str(), expected.within.as_secs()), ("orders on api holds 1 message", 3));
+    let good = plan(&queue(observed, "on: api, queue: orders"));
+    assert!(
+        matches!(good.expect.facts[0].fact, Fact::Queue { messages: 0, .. }),
+        "none where nothing is said"
+    );
+    assert_eq!(
+        mistakes(&queue("", "on: api, queue: orders")),
+        [
+            "18: `api` is not observed under `observe.rabbitmq`; name it there: `rabbitmq: [ { service: api, … } ]`"
+        ]
+    );
+}
+
+#[test]
+fn what_the_impact_names_is_something_that_somebody_would_see() {
+    let impact = |observed: &str, said: &str| {
+        GOOD.replace("change:\n", &format!("{observed}impact: {{ {said} }}\nchange:\n"))
+    };
+    let all = "  redis: [ { service: api } ]\n  documents: [ { name: flags, service: api, get: /flags } ]\n";
+    let good =
+        plan(&impact(all, "services: [api], tables: [a, 'audit.*'], keys: ['cart:*'], documents: [flags]"));
+    let declared = good.impact.expect("it is declared");
+    let names: Vec<String> =
+        declared.declared.iter().map(|one| format!("{} {}", one.kind.word(), one.name)).collect();
+    assert_eq!(
+        names,
+        ["service api", "table public.a", "table audit.*", "key cart:*", "document flags"],
+        "a table has its schema"
+    );
+    assert!(
+        plan(GOOD).impact.is_none() && plan(&impact("", "")).impact.is_some(),
+        "nothing is something to say"
+    );
+    assert_eq!(
+        mistakes(&impact("", "services: [apy], keys: [x], queues: [''], files: [x], documents: [flag]")),
+        [
+            "8: there is no service `apy` in the Compose files; did you mean `api`?",
+            "8: nothing is observed under `observe.redis`: nobody would see `x` touched; observe the store that it \
+             is in, or leave it out",
+            "8: a queue has a name",
+            "8: `x` lies in no observed folder; name its folder under `observe.files`",
+            "8: `flag` is not an observed document; name it under `observe.documents`",
+        ]
+    );
+    let unknown = mistakes(&impact(all, "outside: [mail]"));
+    assert!(
+        unknown.len() == 1 && unknown[0].contains("outside"),
+        "what nobody sees cannot be named: {unknown:?}"
+    );
+}

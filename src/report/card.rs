@@ -14,7 +14,8 @@ use crate::verdict::model::{
 /// The states in the order of a scorecard.
 const STATES: [Check; 5] = [Check::System, Check::Schema, Check::Data, Check::Sequences, Check::Leftovers];
 /// Explicit expectations.
-const FACTS: [Check; 5] = [Check::Http, Check::Sql, Check::Exec, Check::Log, Check::Always];
+const FACTS: [Check; 7] =
+    [Check::Http, Check::Sql, Check::Across, Check::Queue, Check::Exec, Check::Log, Check::Always];
 
 /// One line of a scorecard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +28,12 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn new(label: &str, value: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(super) fn new(label: &str, value: impl Into<String>, detail: impl Into<String>) -> Self {
         let (value, detail) = (value.into(), detail.into());
         Self { label: label.to_owned(), value, detail, outcome: Outcome::Pass }
     }
 
-    fn of(self, outcome: Outcome) -> Self {
+    pub(super) fn of(self, outcome: Outcome) -> Self {
         Self { outcome, ..self }
     }
 }
@@ -105,6 +106,7 @@ pub(super) fn remarks(scenario: &ScenarioVerdict) -> Vec<String> {
         }
     }
     remarks.extend(not_exercised(scenario));
+    remarks.extend(super::impact::remarks(scenario));
     remarks.extend(scenario.remarks.iter().cloned());
     remarks
 }
@@ -128,6 +130,7 @@ pub(super) fn rows(scenario: &ScenarioVerdict) -> Vec<Row> {
     rows.extend(facts(scenario));
     rows.extend(alerts(scenario));
     rows.extend(clients(scenario));
+    rows.extend(super::impact::row(scenario));
     rows.push(idle(scenario));
     rows.push(control(scenario));
     rows.push(Row::new("level", format!("{} of 4", scenario.level), level_words(scenario.level)));

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::clients::Traffic;
+use super::impact::Impact;
 use crate::diagnostic::Place;
 use crate::journal::event::{Completed, Operation, RunKind};
 use crate::outcome::{Check, Outcome};
@@ -89,6 +90,8 @@ pub struct Scenario {
     pub images: Vec<Image>,
     /// SHA-256 of every file that is part of seed, change or rollback.
     pub digests: BTreeMap<String, String>,
+    /// What the change touched; null where that was not seen.
+    pub impact: Option<Impact>,
     /// Exceptions, states that are not judged, Compose keys without meaning here.
     pub remarks: Vec<String>,
 }
@@ -482,6 +485,7 @@ impl From<&ScenarioVerdict> for Scenario {
             findings: scenario.findings.iter().map(Finding::from).collect(),
             images: scenario.images.iter().map(image).collect(),
             digests: scenario.digests.clone(),
+            impact: scenario.impact.as_ref().map(Impact::from),
             remarks: cleaned(&scenario.remarks),
         }
     }

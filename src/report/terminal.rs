@@ -255,6 +255,7 @@ mod tests {
                                    note
  sequences  as before              0 sequences
  leftovers  none
+ impact     not judged             public.orders (rows)
  idle       quiet                  nothing moves by itself
  control    fails without it       1 of 5 expectations exercised
  level      0 of 4                 the way back is not proven

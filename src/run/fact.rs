@@ -9,6 +9,7 @@ use super::walk::Ground;
 use super::world::Answer;
 use crate::plan::model::{Fact, HttpCall};
 use crate::stage::Lines;
+use crate::state::model::Depth;
 
 /// Between two looks at a fact that nothing announces.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -107,10 +108,22 @@ pub(super) async fn look(ground: &Ground, fact: &Fact) -> Seen {
             Err(error) => Seen::unknown(error),
         },
         Fact::Across(across) => across::look(ground, across).await,
+        Fact::Queue { store, queue, messages } => depth(ground, store, queue, *messages).await,
         Fact::Exec { service, command, exit_code, contains } => {
             exec(ground, service, command, *exit_code, contains.as_deref()).await
         }
         Fact::Log { .. } => Seen::unknown("lines are followed, not looked at"),
+    }
+}
+
+async fn depth(ground: &Ground, store: &str, queue: &str, messages: u64) -> Seen {
+    match ground.stores[store].depth(queue).await {
+        Ok(Some(Depth { waiting, held })) => Seen::observed(
+            waiting + held == messages,
+            format!("{waiting} wait, {held} were delivered and are not acknowledged"),
+        ),
+        Ok(None) => Seen::observed(false, "there is no such queue"),
+        Err(error) => Seen::unknown(error),
     }
 }
 

@@ -29,7 +29,7 @@ use crate::plan::traffic::Traffic;
 use crate::plan::{self, Input};
 use crate::stage::fake::{FakeStage, Script};
 use crate::stage::{Ledger, Process, Stage, StageError};
-use crate::state::model::{Fingerprint, Leftovers, ServerFacts, StoreCapture, TableData};
+use crate::state::model::{Depth, Fingerprint, Leftovers, ServerFacts, StoreCapture, TableData};
 use crate::sweep::{Case, Swept, Tried};
 use crate::traffic::Keys;
 
@@ -280,6 +280,13 @@ impl Store for Unkept {
 
     async fn restored(&self, _: &StoreCapture) -> Result<(), String> {
         self.0.heard("restored")
+    }
+
+    /// Two messages are under way, and one is worked on between two looks.
+    async fn depth(&self, _: &str) -> Result<Option<Depth>, String> {
+        self.0.note("depth");
+        let looks = self.0.sent().iter().filter(|word| *word == "depth").count() as u64;
+        Ok(Some(Depth { waiting: 3_u64.saturating_sub(looks), held: 0 }))
     }
 
     fn forget(&self, _: &str) {}

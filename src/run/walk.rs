@@ -238,11 +238,14 @@ impl Walk<'_> {
         }
         always.note(self.scribe)?;
         self.ground.signs.note(self.scribe)?;
+        // What is under way when the clients have stopped is still to be worked on: the end is when that is done.
+        let is_queue = |fact: &Fact| matches!(fact, Fact::Queue { .. });
+        self.observe(BTreeMap::new(), is_queue).await?;
         let after = self.capture(Moment::After, Some(before)).await?;
         let window = began.elapsed();
         let (from, to) = ((Moment::Before, before), (Moment::After, &after));
         capture::compare(self.ground, self.scribe, from, to).await?;
-        self.observe(lines).await?;
+        self.observe(lines, |fact| !is_queue(fact)).await?;
         Ok(window)
     }
 
@@ -590,10 +593,15 @@ impl Walk<'_> {
         }
     }
 
-    /// Looks at every explicit expectation, all at once.
-    async fn observe(&self, mut lines: BTreeMap<usize, Lines>) -> Result<(), Halt> {
+    /// Looks at these explicit expectations, all at once.
+    async fn observe(
+        &self,
+        mut lines: BTreeMap<usize, Lines>,
+        which: impl Fn(&Fact) -> bool,
+    ) -> Result<(), Halt> {
         let facts = &self.ground.plan.expect.facts;
-        let looks = facts.iter().enumerate().map(|(position, expectation)| {
+        let looks = facts.iter().enumerate().filter(|(_, expectation)| which(&expectation.fact));
+        let looks = looks.map(|(position, expectation)| {
             let lines = lines.remove(&position);
             async move {
                 let began = Instant::now();

@@ -15,7 +15,7 @@ use crate::plan::model::{self, Exception, HttpCall, Image, Statement};
 use crate::plan::observe::Observed;
 use crate::plan::{Plan, across};
 use crate::stage::{Ledger, Process, Stage, StageError};
-use crate::state::model::StoreCapture;
+use crate::state::model::{Depth, StoreCapture};
 use crate::traffic::Keys;
 
 /// The image IDs of one scenario.
@@ -199,6 +199,12 @@ pub trait Store: Send + Sync {
     async fn keys(&self, keys: &across::Keys) -> Result<BTreeSet<String>, String> {
         let _ = keys;
         Err("this store has no such keys".to_owned())
+    }
+
+    /// How many messages a queue holds; none where there is no such queue.
+    async fn depth(&self, queue: &str) -> Result<Option<Depth>, String> {
+        let _ = queue;
+        Err("this store has no queues".to_owned())
     }
 
     /// A value as it may be shown (S20).

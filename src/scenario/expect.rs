@@ -39,6 +39,10 @@ pub struct Expect {
     /// Keys of one store that must be found in others.
     #[serde(default)]
     pub across: Vec<AcrossExpectation>,
+    /// Queues, and how many messages they hold. They are waited for before the state at the end is captured:
+    /// until then a message may be under way.
+    #[serde(default)]
+    pub queue: Vec<QueueExpectation>,
     /// Alerts that the failure must set off and the rollback must end. They are judged where the change is
     /// broken at the scenario's own point, and must stay quiet in the idle run.
     #[serde(default)]
@@ -288,6 +292,21 @@ pub struct AcrossExpectation {
     /// messages meanwhile may find a queue empty for a moment: its messages are held while they are read.
     #[serde(default)]
     pub always: bool,
+}
+
+/// `queue` under `expect`: how many messages a queue holds.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QueueExpectation {
+    /// The observed RabbitMQ, by its name.
+    pub on: String,
+    /// The queue.
+    pub queue: String,
+    /// How many messages it must hold, those included that were delivered and are not acknowledged (default 0).
+    #[serde(default)]
+    pub messages: u64,
+    /// How long it may take to become so (default 10 s).
+    pub within: Option<Timespan>,
 }
 
 /// `alerts` under `expect`: an alert of the observed Alertmanager.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::expect::{Expect, SqlFact};
 use super::failure::{Failure, StepName};
+use super::impact::Impact;
 use super::observe::{Alerts, Document, Folder, RabbitMq, Redis};
 use super::step::{JobStep, Step};
 use super::timespan::Timespan;
@@ -58,6 +59,8 @@ pub struct ScenarioFile {
     /// What must hold afterwards.
     #[schemars(required)]
     pub expect: Option<Expect>,
+    /// What the change touches, and nothing else. Without it what was touched is shown and not judged.
+    pub impact: Option<Impact>,
     /// What `backout lint` need not say.
     #[serde(default)]
     pub lint: Lint,

@@ -60,6 +60,15 @@ impl StoreCapture {
     }
 }
 
+/// How many messages a queue holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Those that wait to be delivered.
+    pub waiting: u64,
+    /// Those that were delivered and are not acknowledged.
+    pub held: u64,
+}
+
 /// Which server, database and role answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerFacts {

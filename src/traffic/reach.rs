@@ -45,6 +45,11 @@ impl Keys {
         self.names.extend(id.map(|id| (id, at)));
     }
 
+    /// Whether a name has one of them in it: then it is a client's.
+    pub fn are_in(&self, name: &str) -> bool {
+        self.names.keys().any(|key| name.contains(key.as_str()))
+    }
+
     /// Whether nobody has asked for anything.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()

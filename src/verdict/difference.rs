@@ -170,7 +170,7 @@ fn system(
     let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     for name in names {
         let changes = match (before.get(name), after.get(name)) {
-            (Some(was), Some(is)) => service(was, is),
+            (Some(was), Some(is)) => service_changes(was, is),
             (Some(_), None) => vec!["is gone".to_owned()],
             (None, _) => vec!["was not there before".to_owned()],
         };
@@ -186,7 +186,7 @@ fn system(
 }
 
 /// S11: restarts are reported and never compared.
-fn service(was: &ServiceState, is: &ServiceState) -> Vec<String> {
+pub(super) fn service_changes(was: &ServiceState, is: &ServiceState) -> Vec<String> {
     let mut changes = Vec::new();
     let mut field = |name: &str, was: String, is: String| {
         if was != is {
@@ -225,13 +225,14 @@ fn entries(what: &str, was: &BTreeMap<String, String>, is: &BTreeMap<String, Str
 fn strays(before: &State, after: &State) -> Vec<Difference> {
     let came = after.strays.iter().filter(|stray| !before.strays.contains(stray));
     came.map(|stray| {
-        let name = format!("{} {}", word(stray.kind), stray.name);
+        let name = format!("{} {}", resource(stray.kind), stray.name);
         Difference::new(Names::Leftover(name), "was not there before")
     })
     .collect()
 }
 
-fn word(kind: crate::stage::ResourceKind) -> &'static str {
+/// What something on the engine is called.
+pub(super) fn resource(kind: crate::stage::ResourceKind) -> &'static str {
     use crate::stage::ResourceKind;
     match kind {
         ResourceKind::Container => "container",

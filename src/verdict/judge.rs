@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::checks::again::{Left, Others};
 use super::checks::{
-    again, alerts, always, change, coverage, exceptions, facts, fault, gateway, lossy, point, promises,
-    rollback, service, settle, stage, states, unsound, vacuous,
+    again, alerts, always, change, coverage, exceptions, facts, fault, gateway, impact, lossy, point,
+    promises, rollback, service, settle, stage, states, unsound, vacuous,
 };
 use super::class;
 use super::footprint;
@@ -86,6 +86,8 @@ fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
     runs.sort_by_key(|run| (run.kind, run.number));
     let mut findings = exceptions::check(plan, &happened);
     findings.extend(lossy::check(plan));
+    let touched = super::impact::of(plan, &happened);
+    findings.extend(impact::check(plan, touched.as_ref()));
     findings.extend(missing_runs(timeline, plan, &runs));
     let sweep = sweep::verdict(timeline, plan, &runs);
     findings.extend(sweep.as_ref().and_then(sweep::untried));
@@ -112,6 +114,7 @@ fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
         findings,
         images: images(timeline, &plan.path),
         digests: plan.digests.clone(),
+        impact: touched,
         remarks: remarks(plan),
     };
     verdict.met = met(&verdict);

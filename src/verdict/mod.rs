@@ -6,6 +6,7 @@ mod class;
 mod difference;
 mod explain;
 mod footprint;
+mod impact;
 mod judge;
 mod level;
 pub mod model;

@@ -1,10 +1,11 @@
 //! What a verdict is made of. Plain data; reports turn it into their own formats.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Place;
 use crate::journal::event::{Completed, RowsDiffer, RunKind};
 use crate::outcome::{Check, Outcome};
+use crate::plan::impact::Touchable;
 use crate::plan::model::StateKind;
 use crate::traffic::ReadBack;
 
@@ -76,6 +77,8 @@ pub struct ScenarioVerdict {
     pub images: Vec<(String, String, Option<String>)>,
     /// Files that were part of it, with their SHA-256.
     pub digests: BTreeMap<String, String>,
+    /// What the change touched; none where that was not seen.
+    pub impact: Option<ImpactVerdict>,
     /// What the scenario asks to be told about: exceptions with their reasons, states not judged,
     /// Compose keys without meaning.
     pub remarks: Vec<String>,
@@ -90,6 +93,41 @@ impl ScenarioVerdict {
     /// The run of a kind that is not a sweep's.
     pub fn run(&self, kind: RunKind) -> Option<&RunVerdict> {
         self.runs.iter().find(|run| run.kind == kind && run.case.is_none())
+    }
+}
+
+/// What the change touched.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImpactVerdict {
+    /// Each thing, in the order of kinds and names.
+    pub touched: Vec<Touched>,
+    /// What is declared and was not touched.
+    pub untouched: Vec<String>,
+    /// What is not the same, and moves by itself too: of these nobody can tell.
+    pub moving: Vec<String>,
+}
+
+/// Something that the change touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touched {
+    /// What it is.
+    pub kind: Touchable,
+    /// Its name; of keys and files that are declared, the pattern that covers them.
+    pub name: String,
+    /// What of it: `rows`, `schema`, `image`, `env SHOP_VERSION`.
+    pub how: BTreeSet<String>,
+    /// What was seen.
+    pub evidence: Vec<String>,
+    /// Whether it is declared; none where the scenario declares no impact.
+    pub declared: Option<bool>,
+    /// Whether all of it was looked at; else it may be something that is declared.
+    pub is_whole: bool,
+}
+
+impl Touched {
+    /// What it is and its name.
+    pub fn words(&self) -> String {
+        format!("{} {}", self.kind.word(), self.name)
     }
 }
 

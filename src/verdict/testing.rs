@@ -103,6 +103,7 @@ pub(crate) fn plan() -> Plan {
         digests: BTreeMap::from([("x.sql".to_owned(), "ab".repeat(32))]),
         material: Default::default(),
         gateways: BTreeMap::new(),
+        impact: None,
         lint: crate::lint::Linted::default(),
         reach: BTreeMap::new(),
     }

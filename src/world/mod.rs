@@ -4,6 +4,7 @@ mod harm;
 mod host;
 mod keys;
 mod mariadb;
+mod named;
 mod observed;
 mod real;
 mod shelf;

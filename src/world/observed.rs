@@ -19,7 +19,7 @@ use crate::state::compare::compare_leftovers;
 use crate::state::documents;
 use crate::state::files::Reading;
 use crate::state::gather::{Keeping, LeftOut, Wanted};
-use crate::state::model::StoreCapture;
+use crate::state::model::{Depth, StoreCapture};
 use crate::state::rabbitmq::{self, Management, Scope};
 use crate::state::redis::{RedisTarget, capture as capture_redis, keys_named as redis_keys};
 use crate::traffic;
@@ -200,6 +200,13 @@ impl Store for ObservedStore {
             _ => return Err("this store has no such keys".to_owned()),
         };
         bounded(found)
+    }
+
+    async fn depth(&self, queue: &str) -> Result<Option<Depth>, String> {
+        let Observed::RabbitMq(rabbitmq) = &self.observed else {
+            return Err("this store has no queues".to_owned());
+        };
+        rabbitmq::depth(&self.management(rabbitmq), &scope(rabbitmq), queue).await
     }
 
     fn shown(&self, value: &str) -> String {

@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::host;
 use super::mariadb::MariaDb;
+use super::named::Naming;
 use super::observed::ObservedStore;
 use super::shelf::{Shelf, Showing};
 use super::store::Postgres;
@@ -82,7 +83,8 @@ impl RealWorld {
 
     fn shelf(&self, store: &str, plan: &Plan, work: PathBuf) -> Shelf {
         let showing = Showing { hide: self.settings.hide_values, mask: plan.mask.clone() };
-        Shelf { store: store.to_owned(), work, rows: self.settings.reports.join(ROWS), showing }
+        let (rows, naming) = (self.settings.reports.join(ROWS), Naming::of(plan, store));
+        Shelf { store: store.to_owned(), work, rows, showing, naming }
     }
 }
 

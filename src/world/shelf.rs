@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::journal::event::RowsDiffer;
+use super::named::Naming;
+use crate::journal::event::{Named, RowsDiffer};
 use crate::state::compare::compare;
 use crate::state::model::{Kept, StoreCapture};
 use crate::state::rows::{self, Cell, RowDifference};
@@ -33,6 +34,8 @@ pub(super) struct Shelf {
     /// Every row that differs is written here.
     pub(super) rows: PathBuf,
     pub(super) showing: Showing,
+    /// How its rows are named; none where they have no names of their own.
+    pub(super) naming: Option<Naming>,
 }
 
 impl Shelf {
@@ -67,7 +70,9 @@ impl Shelf {
     ) -> Result<Vec<RowsDiffer>, String> {
         let (from, to) = (self.folder(before_kept), self.folder(after_kept));
         let mut differing = Vec::new();
-        for table in compare(before, after).tables.into_iter().filter(|table| !table.excepted) {
+        let tables = compare(before, after).tables.into_iter();
+        // What an exception covers is no matter for the states; which keys and files it was is for the impact.
+        for table in tables.filter(|table| !table.excepted || self.naming(&table.table).is_some()) {
             let side = |store: &StoreCapture| store.tables.get(&table.table).map(|data| data.kept.clone());
             let rows = match sides(side(before), side(after), &from, &to) {
                 Ok(Rows { from, to, rest }) => {
@@ -83,6 +88,10 @@ impl Shelf {
         Ok(differing)
     }
 
+    fn naming(&self, table: &str) -> Option<&Naming> {
+        self.naming.as_ref().filter(|naming| naming.is_for(table))
+    }
+
     /// Writes every differing row to the file beside the report, and keeps the first ones.
     fn table(
         &self,
@@ -94,11 +103,16 @@ impl Shelf {
         let mut file =
             open_private(&self.rows).map_err(|error| format!("{}: {error}", self.rows.display()))?;
         let (mut examples, mut reaching) = (Vec::new(), Reaching::new(keys));
+        let naming = self.naming(&table);
+        let mut named = naming.map(|_| Named::default());
         let counts = rows::diff(&table, from, to, &mut |difference| {
             use std::io::Write;
             let shown = self.showing.row(&table, difference.clone());
             if !keys.is_empty() {
                 reaching.row(&difference, &shown);
+            }
+            if let (Some(naming), Some(named)) = (naming, &mut named) {
+                naming.row(&difference, &shown, keys, named);
             }
             let line = serde_json::json!({ "store": self.store, "table": table, "row": shown });
             writeln!(file, "{line}")?;
@@ -109,7 +123,7 @@ impl Shelf {
         });
         let counts = counts.map_err(|error| error.to_string())?;
         let (reach, altered) = reaching.finish();
-        Ok(RowsDiffer { table, counts, examples, not_kept: None, reach, altered })
+        Ok(RowsDiffer { table, counts, examples, not_kept: None, reach, altered, named })
     }
 }
 

@@ -280,3 +280,50 @@ fn a_rollback_that_is_itself_interrupted() {
     let right = scenario(&card, "interrupted-rollback/right");
     assert_eq!((&right["verdict"], &right["level"]), (&json!("pass"), &json!(3)), "{right:#}");
 }
+
+#[test]
+fn messages_that_the_old_version_cannot_read() {
+    let (_, card) = drilled("unread-messages", &["acknowledged and gone", "1 there more than once"]);
+    let wrong = scenario(&card, "unread-messages/wrong");
+    for kind in ["finished", "interrupted"] {
+        let run = run_of(wrong, kind);
+        assert_eq!((&run["class"], &run["rollback"]["exit_code"]), (&json!("silent"), &json!(0)), "{kind}");
+        let back = &run["traffic"][0]["read_back"];
+        assert_eq!(back["lost"]["count"], 0, "the orders are there, and nobody ships them: {back:#}");
+    }
+    let said = |kind| {
+        let findings = run_of(wrong, kind)["findings"].as_array().unwrap();
+        findings.iter().find(|found| found["check"] == "data").unwrap()["message"].to_string()
+    };
+    assert!(said("finished").contains("public.shipments:") && !said("finished").contains("more than once"));
+    assert!(said("interrupted").contains("1 there more than once"), "{}", said("interrupted"));
+    let point = &run_of(wrong, "interrupted")["point"];
+    assert_eq!((&point["side"], &point["on"]), (&json!("after"), &json!("db")));
+    let right = scenario(&card, "unread-messages/right");
+    let queues = run_of(right, "interrupted")["findings"].as_array().unwrap();
+    let queues: Vec<_> = queues.iter().filter(|found| found["check"] == "queue").collect();
+    assert_eq!(queues.len(), 2);
+    assert!(queues.iter().all(|found| found["outcome"] == "pass"), "{queues:?}");
+}
+
+#[test]
+fn a_migration_that_touches_more_than_it_is_said_to() {
+    let (_, card) = drilled(
+        "wider-than-said",
+        &["the change touches table public.customers (rows), which is not declared", "as declared"],
+    );
+    let wrong = scenario(&card, "wider-than-said/wrong");
+    for kind in ["finished", "interrupted"] {
+        assert_eq!(run_of(wrong, kind)["class"], "restored", "all of it comes back, and that is not enough");
+    }
+    let touched = |path: &str| scenario(&card, path)["impact"]["touched"].clone();
+    let orders =
+        json!({ "kind": "table", "name": "public.orders", "how": ["rows", "schema"], "declared": true });
+    let api = json!({ "kind": "service", "name": "api", "how": ["env AMOUNT_COLUMN"], "declared": true });
+    assert_eq!(touched("wider-than-said/right"), json!([api, orders]));
+    let wrong = touched("wider-than-said/wrong");
+    let undeclared: Vec<_> =
+        wrong.as_array().unwrap().iter().filter(|one| one["declared"] == false).collect();
+    assert_eq!(undeclared.len(), 1, "{wrong:#}");
+    assert_eq!(undeclared[0]["name"], "public.customers");
+}

@@ -12,8 +12,8 @@ use backout::plan::model::HttpCall;
 use backout::stage::Stage;
 use backout::state::compare::{StoreDifferences, compare};
 use backout::state::gather::{Keeping, LeftOut, Wanted};
-use backout::state::model::StoreCapture;
-use backout::state::rabbitmq::{Management, Scope, capture};
+use backout::state::model::{Depth, StoreCapture};
+use backout::state::rabbitmq::{Management, Scope, capture, depth};
 use backout::state::rows::{RowDifference, diff};
 
 use crate::support::wire::{Cast, Wire, with_cast};
@@ -359,6 +359,9 @@ async fn random_edits_are_found(broker: &Broker<'_>) {
 async fn what_a_consumer_holds_counts_and_its_queue_is_not_touched(wire: &Wire, broker: &Broker<'_>) {
     let (before, after) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let was = capture_into(broker, before.path()).await;
+    let deep = async |queue: &str| depth(broker, &scope(), queue).await.unwrap();
+    assert_eq!(deep("orders").await, Some(Depth { waiting: 3, held: 0 }));
+    assert_eq!(deep("nowhere").await, None);
     let consume = |queue: &'static str, wanted: &'static str| async move {
         let command = ["python3", "/programs/consume.py", queue, wanted].map(str::to_owned);
         let mut consumer = wire.stage.exec("mq", &command).await.unwrap();
@@ -368,6 +371,11 @@ async fn what_a_consumer_holds_counts_and_its_queue_is_not_touched(wire: &Wire, 
     };
     let consumer = consume("orders", "2").await;
     let owner = consume("reply", "exclusive").await;
+    assert_eq!(
+        deep("orders").await,
+        Some(Depth { waiting: 1, held: 2 }),
+        "nothing is done until it is acknowledged"
+    );
     let is = capture_into(broker, after.path()).await;
     let differ = compare(&was, &is);
     assert_eq!(besides_rows(&differ), ["temporary object exclusive queue reply was not there before"]);

@@ -99,11 +99,13 @@ fn a_message_that_the_way_back_forgets_is_found() {
     let right = scenario(&card, "right");
     assert_eq!((&right["verdict"], &right["level"]), (&json!("pass"), &json!(2)), "{right:#}");
     let wrong = scenario(&card, "wrong");
-    assert_eq!(checks(wrong, "fail"), ["data"]);
+    assert_eq!(checks(wrong, "fail"), ["data", "queue"]);
     let interrupted = run_of(wrong, "interrupted");
     assert_eq!((&interrupted["class"], &interrupted["effect"]), (&json!("silent"), &json!(true)));
     let said = interrupted["findings"].to_string();
     assert!(said.contains("mq.orders") && said.contains("missing: message 'order 7'"), "{interrupted:#}");
+    assert!(said.contains("does not hold: orders on mq holds 1 message"), "{said}");
+    assert!(said.contains("0 wait, 0 were delivered and are not acknowledged"), "{said}");
     assert!(reports.text("rows.jsonl").contains(r#""store":"mq","table":"mq.orders""#));
 }
 

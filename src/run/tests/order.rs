@@ -305,3 +305,27 @@ async fn a_rolling_deploy_is_held_between_two_containers() {
     };
     assert_eq!((text.as_str(), completed.steps), ("replica 3 of 3 of api", 1));
 }
+
+#[tokio::test]
+async fn messages_that_are_under_way_are_waited_for_before_the_end_is_captured() {
+    let text = "format: 1\nname: s\nstaging: { compose: compose.yaml }\nobserve:\n  databases:\n    - { service: db, \
+                engine: postgres, database: d, user: u, password: { env: POSTGRES_PASSWORD } }\n  rabbitmq: [ { \
+                service: api, user: u } ]\nchange:\n  - sql: { on: db, text: one }\nrollback: { steps: [ { sql: { on: \
+                db, text: undo } } ] }\nexpect: { data: as_before, queue: [ { on: api, queue: orders } ] }\n";
+    let plan = planned(text);
+    let world = world(&plan);
+    let memory = Arc::clone(&world.memory);
+    let walked = walk(plan, world, None).await;
+    let events = walked.run(RunKind::Finished);
+    let at =
+        |is: fn(&Event) -> bool| events.iter().position(|event| is(event)).expect("it is in the journal");
+    let observed = at(|event| matches!(event, Event::Observed { held: Some(true), .. }));
+    assert!(observed < at(|event| matches!(event, Event::Captured { moment: Moment::After, .. })));
+    let back = at(|event| matches!(event, Event::OperationEnded { operation: Operation::Rollback, .. }));
+    assert!(back < observed, "it is the rollback's end");
+    let observed = events.iter().filter(|event| matches!(event, Event::Observed { .. })).count();
+    assert_eq!(observed, 1, "and looked at once");
+    let all = memory.all.lock().unwrap().clone();
+    let last = all.iter().rposition(|word| word == "depth").expect("it was asked how deep it is");
+    assert_eq!(all[last - 2..=last], ["depth"; 3], "until it is empty");
+}

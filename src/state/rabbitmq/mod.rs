@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use super::bytes;
 use super::gather::{Layout, Wanted, matches};
-use super::model::{Leftovers, ServerFacts, StoreCapture, TableData, Unread};
+use super::model::{Depth, Leftovers, ServerFacts, StoreCapture, TableData, Unread};
 use api::Api;
 use messages::Message;
 use queues::Queue;
@@ -114,6 +114,17 @@ pub async fn keys(
     }
     let messages = content(&api, scope, queue).await?.map_err(|why| format!("not read: {why}"))?;
     Ok(messages.iter().filter_map(|message| message.value(pointer)).collect())
+}
+
+/// How many messages a queue holds; none where there is no such queue.
+///
+/// # Errors
+/// As [`capture`].
+pub async fn depth(server: &dyn Management, scope: &Scope, queue: &str) -> Result<Option<Depth>, String> {
+    let api = Api::open(server, scope).await?;
+    let queues = queues::read(&api, &[]).await?;
+    let depth = |queue: &Queue| Depth { waiting: queue.ready, held: queue.unacknowledged };
+    Ok(queues.iter().find(|one| one.name == queue).map(depth))
 }
 
 async fn leftovers_of(api: &Api<'_>, queues: &[Queue]) -> Result<Leftovers, String> {

@@ -1,4 +1,4 @@
-//! The explicit expectations: HTTP, SQL, commands, log lines.
+//! The explicit expectations: HTTP, SQL, keys across stores, queues, commands, log lines.
 
 use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
@@ -37,6 +37,7 @@ fn check_of(fact: &Fact) -> Check {
         Fact::Http(_) | Fact::Healthy { .. } => Check::Http,
         Fact::Sql { .. } => Check::Sql,
         Fact::Across(_) => Check::Across,
+        Fact::Queue { .. } => Check::Queue,
         Fact::Exec { .. } => Check::Exec,
         Fact::Log { .. } => Check::Log,
     }

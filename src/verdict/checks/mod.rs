@@ -9,6 +9,7 @@ pub(super) mod exceptions;
 pub(super) mod facts;
 pub(super) mod fault;
 pub(super) mod gateway;
+pub(super) mod impact;
 pub(super) mod lossy;
 pub(super) mod point;
 pub(super) mod promises;
