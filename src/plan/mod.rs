@@ -11,6 +11,7 @@ mod drill;
 mod expect;
 mod facts;
 mod failure;
+pub mod forward_only;
 mod gateways;
 mod lint;
 pub mod material;
@@ -18,6 +19,7 @@ pub mod model;
 pub mod observe;
 mod pipeline;
 mod point;
+pub mod recovery;
 mod statements;
 mod steps;
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub(super) enum Owner {
     Change,
     Rollback,
     Reference,
+    Precheck,
 }
 
 /// Resolves the job at a path, which is all of an operation.
@@ -200,7 +201,8 @@ fn deploy(context: &mut Context<'_>, at: &str, step: &file::DeployStep) -> Optio
         command,
         entrypoint,
         replicas: step.replicas,
-        until_well: step.until == file::DeployUntil::Well,
+        // Where nothing runs, nothing is ever well.
+        until_well: step.until == file::DeployUntil::Well && step.replicas != Some(0),
     };
     Some((deploy_title(&deploy), Action::Deploy(deploy)))
 }

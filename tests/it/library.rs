@@ -242,3 +242,45 @@ fn a_rollback_that_is_itself_interrupted() {
     let right = scenario(&card, "interrupted-rollback/right");
     assert_eq!((&right["verdict"], &right["level"]), (&json!("pass"), &json!(3)), "{right:#}");
 }
+
+#[test]
+fn a_change_without_a_way_back_behind_gates_that_never_say_no() {
+    let (_, card) = drilled(
+        "forward-only",
+        &["NEVER SAYS NO no version 1 is served", "NEVER SAYS NO a backup of the last hour"],
+    );
+    let says_no = |scenario: &Value| {
+        let runs = scenario["runs"].as_array().unwrap().iter().filter(|run| run["kind"] == "precheck");
+        let tried = runs.map(|run| {
+            let (change, rollback) = (&run["change"]["result"], &run["rollback"]["result"]);
+            assert_eq!((change, rollback), (&json!("not_invoked"), &json!("not_invoked")), "{run:#}");
+            (run["precheck"]["name"].clone(), run["precheck"]["says_no"].clone())
+        });
+        tried.collect::<Vec<_>>()
+    };
+    let both = |says_no: bool| {
+        let names = ["no version 1 is served", "a backup of the last hour"];
+        names.map(|name| (json!(name), json!(says_no))).to_vec()
+    };
+    let (wrong, right) = (scenario(&card, "forward-only/wrong"), scenario(&card, "forward-only/right"));
+    assert_eq!((says_no(wrong), says_no(right)), (both(false), both(true)));
+    for half in [wrong, right] {
+        let because = half["forward_only"]["because"].as_str().unwrap();
+        assert!(because.starts_with("no copy of the notes may stay"), "{because}");
+        let interrupted = run_of(half, "interrupted");
+        assert_eq!((&interrupted["effect"], &interrupted["class"]), (&json!(true), &json!("restored")));
+        assert_eq!(
+            (&interrupted["recovery"]["gone"], &interrupted["recovery"]["rpo_seconds"]),
+            (&json!(0), &json!(0.0))
+        );
+        assert!(interrupted["recovery"]["seconds"].as_f64() > Some(0.0), "{interrupted:#}");
+        let findings = interrupted["findings"].as_array().unwrap();
+        let isolated: Vec<&str> = findings
+            .iter()
+            .filter(|found| found["check"] == "isolation" && found["outcome"] == "pass")
+            .filter_map(|found| found["message"].as_str())
+            .collect();
+        assert_eq!(isolated[0], "sessions as before, after the failure and at the end");
+        assert!(isolated[1].starts_with("GET /healthz on api is 200, at each of"), "{isolated:?}");
+    }
+}
