@@ -284,3 +284,17 @@ fn a_change_without_a_way_back_behind_gates_that_never_say_no() {
         assert!(isolated[1].starts_with("GET /healthz on api is 200, at each of"), "{isolated:?}");
     }
 }
+
+#[test]
+fn a_restore_that_is_held_to_its_objectives() {
+    let (_, card) = drilled("recovery", &["NOT AS ALLOWED all well", "are gone, of", "(allowed 0.0 s)"]);
+    for kind in ["finished", "interrupted"] {
+        let wrong = &run_of(scenario(&card, "recovery/wrong"), kind)["recovery"];
+        let seconds = |key: &str| wrong[key].as_f64().unwrap();
+        assert!(wrong["gone"].as_u64() > Some(0) && seconds("span_seconds") > 0.0, "{kind}: {wrong:#}");
+        assert!(seconds("seconds") < seconds("rto_seconds"), "it is fast, and that is not enough: {wrong:#}");
+        let right = &run_of(scenario(&card, "recovery/right"), kind)["recovery"];
+        assert_eq!((&right["gone"], &right["span_seconds"]), (&json!(0), &json!(0.0)), "{kind}");
+        assert!(right["seconds"].as_f64() < right["rto_seconds"].as_f64(), "{kind}: {right:#}");
+    }
+}
