@@ -21,6 +21,8 @@ pub(super) struct Taken {
     stores: BTreeMap<String, StoreCapture>,
     /// Under which name the rows were kept.
     kept: String,
+    /// When it was begun, in milliseconds of the drill.
+    began_ms: u64,
 }
 
 impl Taken {
@@ -59,8 +61,10 @@ pub(super) async fn take(
     before: Option<&Taken>,
 ) -> Result<Option<Taken>, JournalError> {
     let kept = format!("{}-{}", ground.run, name(moment));
+    let began_ms = scribe.now_ms();
     let attempted = attempt(ground, before, &Depth::Whole { kept: &kept }).await;
-    note(scribe, moment, attempted, kept)
+    let taken = note(scribe, moment, attempted, kept)?;
+    Ok(taken.map(|taken| Taken { began_ms, ..taken }))
 }
 
 /// Captures the state at the beginning. Where it has to equal that of another stage and does not, the
@@ -73,7 +77,7 @@ pub(super) async fn begin(
     let kept = format!("{}-{}", ground.run, name(Moment::Before));
     let attempted = attempt(ground, None, &Depth::Whole { kept: &kept }).await;
     if let (Some(equal), Ok((system, stores, _))) = (equal, &attempted) {
-        let now = Taken { system: system.clone(), stores: stores.clone(), kept: String::new() };
+        let now = Taken { system: system.clone(), stores: stores.clone(), ..Taken::default() };
         if let Err(difference) = now.is_as(equal) {
             ground.stores.values().for_each(|store| store.forget(&kept));
             return Ok(Err(difference));
@@ -124,7 +128,7 @@ fn note(
 ) -> Result<Option<Taken>, JournalError> {
     match attempted {
         Ok((system, stores, strays)) => {
-            let taken = Taken { system: system.clone(), stores: stores.clone(), kept };
+            let taken = Taken { system: system.clone(), stores: stores.clone(), kept, began_ms: 0 };
             scribe.note(&Event::Captured { moment, system, stores, strays })?;
             Ok(Some(taken))
         }
@@ -172,6 +176,8 @@ pub(super) async fn compare(
     (to, after): (Moment, &Taken),
 ) -> Result<(), JournalError> {
     let keys = ground.clients().keys();
+    // On the way clients go on while the state is captured.
+    let keys = if to == Moment::After { keys } else { keys.promised_before(after.began_ms) };
     for (name, store) in &ground.stores {
         let (Some(old), Some(new)) = (before.stores.get(name), after.stores.get(name)) else {
             continue;

@@ -44,6 +44,18 @@ impl Keys {
         self.names.extend(id.map(|id| (id, at)));
     }
 
+    /// The same for a state that was captured from this moment on, while clients went on: only what was promised
+    /// before can be demanded of it. Of everything else nobody knows whether it was already there, or was still.
+    #[must_use]
+    pub fn promised_before(mut self, ms: u64) -> Self {
+        for (_, standing, since_ms) in &mut self.keys {
+            if *standing != Standing::Present || *since_ms >= ms {
+                *standing = Standing::Unknown;
+            }
+        }
+        self
+    }
+
     /// Whether nobody has asked for anything.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
@@ -222,6 +234,22 @@ mod tests {
     fn what_must_be_there_and_has_no_row_is_lost() {
         let (reaches, _) = reached(&[row(RowChange::Extra, &[("id", "a")])]);
         assert_eq!((reaches[0].lost.count, reaches[0].lost.first[0].key.as_str()), (1, "b"));
+    }
+
+    #[test]
+    fn what_was_promised_after_a_capture_began_is_not_demanded_of_it() {
+        let lost = |ms| {
+            let keys = keys().promised_before(ms);
+            let mut reaching = Reaching::new(&keys);
+            // `c` was refused, or is under way.
+            for id in ["a", "c"] {
+                let one = row(RowChange::Extra, &[("id", id)]);
+                reaching.row(&one, &one);
+            }
+            let (reaches, _) = reaching.finish();
+            (reaches[0].lost.count, reaches[0].phantom.count, reaches[0].rows)
+        };
+        assert_eq!((lost(6), lost(5)), ((1, 0, 2), (0, 0, 2)), "all was promised at 5");
     }
 
     #[test]
