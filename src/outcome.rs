@@ -100,11 +100,19 @@ pub enum Check {
     Compatibility,
     /// Did anyone notice: did alerts fire in time after the failure, and resolve after the rollback?
     Alerts,
+    /// Does a change without a way back say what makes it safe?
+    ForwardOnly,
+    /// Does each pre-check say no when its condition is broken, and yes when it is not?
+    Prechecks,
+    /// Was nothing touched that must not be?
+    Isolation,
+    /// Was the system recovered in its time, and no more lost than is allowed?
+    Recovery,
 }
 
 impl Check {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 35] = [
         Self::Stage,
         Self::Change,
         Self::Point,
@@ -136,6 +144,10 @@ impl Check {
         Self::Service,
         Self::Compatibility,
         Self::Alerts,
+        Self::ForwardOnly,
+        Self::Prechecks,
+        Self::Isolation,
+        Self::Recovery,
     ];
 
     /// The word in YAML, JSON and reports.
@@ -172,6 +184,10 @@ impl Check {
             Self::Service => "service",
             Self::Compatibility => "compatibility",
             Self::Alerts => "alerts",
+            Self::ForwardOnly => "forward_only",
+            Self::Prechecks => "prechecks",
+            Self::Isolation => "isolation",
+            Self::Recovery => "recovery",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `check`, `plan` and `list`: nothing is touched.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write;
 
@@ -8,7 +9,9 @@ use super::{AppError, Surroundings, say};
 use crate::cli::{Inputs, List};
 use crate::gateway::control;
 use crate::lint::report;
+use crate::plan::forward_only::ForwardOnly;
 use crate::plan::model::{Entry, Failure, Fault, Plan, Reference, StateKind, Step, Trigger, When};
+use crate::plan::recovery::Recovery;
 
 const PLAIN: How = How { control: true, hide_values: false, timeout_ms: None, sweep: None, lanes: None };
 
@@ -29,7 +32,9 @@ pub(super) fn check(inputs: &Inputs, around: &Surroundings, out: &mut dyn Write)
 
 /// What the lint says of the change, in one line each; `backout lint` shows more.
 fn warnings(plan: &Plan) -> Vec<String> {
-    plan.lint.remarks.iter().filter(|remark| remark.class.is_grave()).map(report::brief).collect()
+    let no_way_back = plan.forward_only.iter().map(|it| format!("forward only: {}", it.because));
+    let lint = plan.lint.remarks.iter().filter(|remark| remark.class.is_grave()).map(report::brief);
+    no_way_back.chain(lint).collect()
 }
 
 pub(super) fn show(inputs: &Inputs, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
@@ -80,8 +85,11 @@ fn scenario(entry: &Entry) -> String {
         line("breaks", point(failure, plan));
         line("faults", faults(failure));
     }
-    line("rolls back", when(plan));
-    steps(&mut line, "rollback", &plan.rollback.steps);
+    if let Some(it) = &plan.forward_only {
+        forward_only(&mut line, it);
+    }
+    line(if plan.forward_only.is_some() { "recovers" } else { "rolls back" }, when(plan));
+    steps(&mut line, plan.way_back(), &plan.rollback.steps);
     for kind in StateKind::ALL {
         if let Some(state) = plan.expect.states.get(&kind) {
             line("expects", format!("{} {}", kind.word(), reference(&state.reference, state.except.len())));
@@ -94,12 +102,13 @@ fn scenario(entry: &Entry) -> String {
         let (fires, resolves) = (alert.fires_within.as_secs_f64(), alert.resolves_within.as_secs_f64());
         line("expects", format!("alert {} fires within {fires} s, resolves within {resolves} s", alert.name));
     }
-    let runs = if plan.failure.is_some() {
-        "control, finished, interrupted, idle"
-    } else {
-        "control, finished, idle"
-    };
-    line("runs", runs.to_owned());
+    if let Some(recovery) = &plan.expect.recovery {
+        line("expects", objectives(recovery));
+    }
+    let mut runs = vec!["control", "finished"];
+    runs.extend(plan.failure.as_ref().map(|_| "interrupted"));
+    runs.extend(plan.forward_only.iter().flat_map(|it| &it.prechecks).map(|_| "pre-check"));
+    line("runs", [&runs[..], &["idle"]].concat().join(", "));
     for warning in warnings(plan) {
         line("warning", warning);
     }
@@ -110,6 +119,35 @@ fn steps(line: &mut impl FnMut(&str, String), label: &str, steps: &[Step]) {
     for step in steps {
         line(label, format!("{}. {} (at most {} s)", step.number, step.title, step.timeout.as_secs()));
     }
+}
+
+/// What stands in the place of a way back.
+fn forward_only(line: &mut impl FnMut(&str, String), declared: &ForwardOnly) {
+    for precheck in &declared.prechecks {
+        line("pre-check", precheck.name.clone());
+        steps(line, "pre-check", &precheck.steps);
+        steps(line, "broken by", &precheck.broken_by);
+    }
+    if let Some(isolation) = &declared.isolation {
+        let names: BTreeSet<&String> = isolation.services.iter().chain(&isolation.stores).collect();
+        for name in names {
+            line("isolates", format!("{name} as before"));
+        }
+        for watched in &isolation.always {
+            line("isolates", watched.title.clone());
+        }
+    }
+}
+
+/// `recovered within 30 s, no more than 5 s of acknowledged writes lost`.
+fn objectives(recovery: &Recovery) -> String {
+    let seconds = |ms: u64| ms as f64 / 1000.0;
+    let time = recovery.rto_ms.map(|ms| format!("within {} s", seconds(ms)));
+    let span =
+        recovery.rpo_ms.map(|ms| format!("no more than {} s of acknowledged writes lost", seconds(ms)));
+    let count = recovery.lost.map(|lost| format!("no more than {lost} acknowledged writes lost"));
+    let asked: Vec<String> = time.into_iter().chain(span).chain(count).collect();
+    format!("recovered {}", asked.join(", "))
 }
 
 fn point(failure: &Failure, plan: &Plan) -> String {

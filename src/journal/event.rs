@@ -52,6 +52,8 @@ pub enum RunKind {
     /// Up, down, up: the change broken at its point and rolled back, then twice made again and rolled
     /// back.
     Again,
+    /// The condition of a pre-check broken on purpose: does it say no?
+    Precheck,
     /// A twin stage that an `as_after` expectation is compared with; it is not judged.
     Reference,
     /// A stage on which the runs of a sweep stand, one after the other; it is not judged.
@@ -67,6 +69,7 @@ impl RunKind {
             Self::Finished => "finished",
             Self::Interrupted => "interrupted",
             Self::Again => "again",
+            Self::Precheck => "pre-check",
             Self::Reference => "reference",
             Self::Lane => "lane",
         }
@@ -81,6 +84,10 @@ impl RunKind {
 pub enum Operation {
     /// What fills the stage.
     Seed,
+    /// What breaks the condition of a pre-check.
+    Breaking,
+    /// What is asked before the change: all pre-checks, or the one whose condition was broken.
+    Precheck,
     /// The change.
     Change,
     /// The rollback.
@@ -98,6 +105,8 @@ impl Operation {
     pub fn word(self) -> &'static str {
         match self {
             Self::Seed => "seed",
+            Self::Breaking => "breaking",
+            Self::Precheck => "pre-check",
             Self::Change => "change",
             Self::Rollback => "rollback",
             Self::ChangeAgain => "change again",
@@ -195,6 +204,9 @@ pub enum Event {
         kind: RunKind,
         /// For a run of a sweep: where and how it is broken.
         case: Option<Box<Case>>,
+        /// For a run that tries a pre-check: its position in the plan, from 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        precheck: Option<u32>,
     },
     /// The points that a scenario has, and the cases that try them.
     Surveyed {

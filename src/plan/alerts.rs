@@ -55,14 +55,16 @@ pub(super) fn build(context: &mut Context<'_>, expected: &[AlertExpectation], fa
     alerts
 }
 
-/// What `rollback.when.alert` waits for: one of the expected alerts. Where none is expected, this one is from
+/// What `alert` below `rollback.when` waits for: one of the expected alerts. Where none is expected, this one is from
 /// here on.
 pub(super) fn when(
     context: &mut Context<'_>,
+    path: &str,
     (name, within): (&str, Duration),
     alerts: &mut Vec<Alert>,
 ) -> Option<When> {
-    let path = "rollback.when.alert";
+    let when = path;
+    let path = &format!("{when}.alert");
     if alerts.is_empty() {
         let call = call(context, path, name, [])?;
         let (name, at) = (name.to_owned(), context.place(path));
@@ -78,7 +80,7 @@ pub(super) fn when(
     if within < alerts[position].fires_within {
         let allowed = alerts[position].fires_within.as_secs_f64();
         let message = format!("`{name}` may take {allowed} s to fire, and is waited for no longer than this");
-        let diagnostic = context.wrong("rollback.when.within", message);
+        let diagnostic = context.wrong(&format!("{when}.within"), message);
         diagnostic.help.push("wait at least as long as `fires_within`".to_owned());
     }
     Some(When::Alert { alert: position, within_ms: crate::millis::of(within) })

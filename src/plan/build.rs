@@ -9,7 +9,9 @@ use super::context::Context;
 use super::facts::{self, Given};
 use super::model::{Database, Engine, Plan, Rollback, When};
 use super::steps::Owner;
-use super::{alerts, expect, failure, gateways, impact, lint, material, observe, steps, traffic};
+use super::{
+    alerts, expect, failure, forward_only, gateways, impact, lint, material, observe, steps, traffic,
+};
 use crate::compose::model::FileObject;
 use crate::compose::{self, Project};
 use crate::diagnostic::Diagnostic;
@@ -111,13 +113,34 @@ fn required(root: &Node, scenario: &ScenarioFile, mistakes: &mut Vec<Diagnostic>
             "name the Compose file: `staging: { compose: compose.yaml }`",
         ),
         ("change", scenario.change.is_empty(), "list the steps whose rollback is drilled"),
-        ("rollback", scenario.rollback.is_none(), "list the steps of the way back under `rollback.steps`"),
+        (
+            "rollback",
+            scenario.rollback.is_none() && scenario.forward_only.is_none(),
+            "list the steps of the way back under `rollback.steps`, or say under `forward_only` why there is none",
+        ),
         ("expect", scenario.expect.is_none(), "say what must hold afterwards, at least `data: as_before`"),
     ];
     for (key, is_missing, help) in gaps {
         if is_missing {
             mistakes.push(missing(root, key, help));
         }
+    }
+}
+
+/// Either a way back, or a reason why there is none.
+fn either_way(context: &mut Context<'_>, scenario: &ScenarioFile) {
+    if scenario.rollback.is_some() && scenario.forward_only.is_some() {
+        let diagnostic =
+            context.wrong_key("forward_only", "a change has a way back, or it is `forward_only`");
+        diagnostic.help.push("leave `rollback` out, or `forward_only`".to_owned());
+    }
+}
+
+/// What takes the system back, as it is written, and where.
+pub(super) fn way_back(scenario: &ScenarioFile) -> (&'static str, Option<&written::Rollback>) {
+    match (&scenario.rollback, &scenario.forward_only) {
+        (None, Some(forward_only)) => ("forward_only.recovery", forward_only.recovery.as_ref()),
+        (rollback, _) => ("rollback", rollback.as_ref()),
     }
 }
 
@@ -181,6 +204,9 @@ impl Builder<'_> {
         let staging = scenario.staging.as_ref();
         let seed = staging.map_or(&[][..], |staging| &staging.seed);
         let mut seed = steps::build(context, "staging.seed", Owner::Seed, seed);
+        either_way(context, &scenario);
+        let forward_only =
+            scenario.forward_only.as_ref().map(|written| forward_only::build(context, written));
         let mut change = steps::build(context, "change", Owner::Change, &scenario.change);
         let services = context.project.services.clone();
         steps::count_replicas(&services, seed.iter_mut().chain(&mut change));
@@ -189,8 +215,10 @@ impl Builder<'_> {
         let failure = scenario.failure.as_ref().filter(|_| numbers_hold);
         let failure = failure.and_then(|failure| failure::build(context, failure, &change));
         let mut alerts = alerts::build(context, expected_alerts(&scenario), scenario.failure.is_some());
-        let mut rollback =
-            scenario.rollback.as_ref().map(|way_back| rollback(context, way_back, &mut alerts));
+        let mut rollback = match way_back(&scenario) {
+            (path, Some(written)) => Some(rollback(context, path, written, &mut alerts)),
+            (_, None) => scenario.forward_only.as_ref().map(|_| no_recovery(context)),
+        };
         let back = rollback.iter_mut().flat_map(|rollback| &mut rollback.steps);
         steps::count_replicas(&services, seed.iter_mut().chain(&mut change).chain(back));
         let (traffic, invariants) = traffic::build(context, &scenario.traffic);
@@ -235,7 +263,8 @@ impl Builder<'_> {
             seed,
             change,
             failure,
-            rollback: rollback.expect("a scenario without mistakes has a rollback"),
+            rollback: rollback.expect("a scenario without mistakes has a rollback, or says why not"),
+            forward_only,
             expect: expect.expect("a scenario without mistakes has expectations"),
             traffic,
             mask: scenario.mask,
@@ -332,18 +361,31 @@ fn stateless(context: &mut Context<'_>, staging: Option<&written::Staging>) -> B
     known.map(|(_, name)| name.clone()).collect()
 }
 
-fn rollback(context: &mut Context<'_>, written: &written::Rollback, alerts: &mut Vec<Alert>) -> Rollback {
+/// A change that is not rolled back and whose recovery is not declared: the verdict says so.
+fn no_recovery(context: &Context<'_>) -> Rollback {
+    let (within, give_up, at) = (ROLLBACK, ROLLBACK * 3, context.place("forward_only"));
+    Rollback { within, give_up, when: When::AtOnce, may_refuse: false, steps: Vec::new(), at }
+}
+
+/// Resolves what takes the system back, written at a path.
+fn rollback(
+    context: &mut Context<'_>,
+    path: &str,
+    written: &written::Rollback,
+    alerts: &mut Vec<Alert>,
+) -> Rollback {
+    let at = |key: &str| format!("{path}.{key}");
     let steps = match &written.from {
-        None => steps::build(context, "rollback.steps", Owner::Rollback, &written.steps),
-        Some(job) => steps::only(context, "rollback.from", job),
+        None => steps::build(context, &at("steps"), Owner::Rollback, &written.steps),
+        Some(job) => steps::only(context, &at("from"), job),
     };
     match (&written.from, written.steps.is_empty()) {
         (None, true) if context.is_whole => {
-            let diagnostic = context.wrong_key("rollback.steps", "the way back has no step");
+            let diagnostic = context.wrong_key(&at("steps"), "the way back has no step");
             diagnostic.help.push("list the steps that undo the change".to_owned());
         }
         (Some(_), false) => {
-            let diagnostic = context.wrong_key("rollback.steps", "the way back has `steps` and `from`");
+            let diagnostic = context.wrong_key(&at("steps"), "the way back has `steps` and `from`");
             diagnostic.help.push("a job among other steps is a step: `- job: { … }`".to_owned());
         }
         _ => {}
@@ -351,19 +393,19 @@ fn rollback(context: &mut Context<'_>, written: &written::Rollback, alerts: &mut
     let within = written.within.map_or(ROLLBACK, |span| span.0);
     let give_up = written.give_up.map_or(within * 3, |span| span.0);
     if give_up < within {
-        context.wrong("rollback.give_up", "it is given up before its time `within` is over");
+        context.wrong(&at("give_up"), "it is given up before its time `within` is over");
     }
     Rollback {
         within,
         give_up,
-        when: when(context, &written.when, alerts),
+        when: when(context, &at("when"), &written.when, alerts),
         may_refuse: written.may_refuse == Some(written::MayRefuse::WhenNothingApplied),
         steps,
-        at: context.place("rollback"),
+        at: context.place(path),
     }
 }
 
-fn when(context: &mut Context<'_>, when: &written::When, alerts: &mut Vec<Alert>) -> When {
+fn when(context: &mut Context<'_>, path: &str, when: &written::When, alerts: &mut Vec<Alert>) -> When {
     let trigger = match when {
         written::When::AtOnce => return When::AtOnce,
         written::When::Facilitator => return When::Facilitator,
@@ -377,20 +419,21 @@ fn when(context: &mut Context<'_>, when: &written::When, alerts: &mut Vec<Alert>
     };
     let within = trigger.within.map_or(TRIGGER, |span| span.0);
     if let Some(name) = trigger.alert.as_deref().filter(|_| given.is_empty()) {
-        let waited = alerts::when(context, (name, within), alerts);
+        let waited = alerts::when(context, path, (name, within), alerts);
         return waited.unwrap_or(When::AtOnce);
     }
     if trigger.alert.is_some() {
-        context.wrong("rollback.when.alert", "an alert starts the rollback, or another fact, not both");
+        let message = "an alert starts the rollback, or another fact, not both";
+        context.wrong(&format!("{path}.alert"), message);
         return When::AtOnce;
     }
     if given.is_empty() {
-        let diagnostic = context.wrong_key("rollback.when", "nothing is waited for");
+        let diagnostic = context.wrong_key(path, "nothing is waited for");
         diagnostic.help.push("give one of: alert, http, sql, log".to_owned());
         return When::AtOnce;
     }
     let within_ms = crate::millis::of(within);
-    match facts::one(context, "rollback.when", &given) {
+    match facts::one(context, path, &given) {
         Some(fact) => When::Fact { fact, within_ms },
         None => When::AtOnce,
     }

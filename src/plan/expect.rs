@@ -11,6 +11,7 @@ use super::model::{
     Action, Covers, Engine, Exception, Expect, Expectation, Fact, HttpCall, Reference, StateExpectation,
     StateKind, Step,
 };
+use super::recovery;
 use super::steps::{self, Owner};
 use crate::scenario::expect as file;
 use crate::scenario::timespan::Timespan;
@@ -41,7 +42,8 @@ pub(super) fn build(
         && expect.queue.is_empty()
         && expect.alerts.is_empty()
         && expect.exec.is_empty()
-        && expect.log.is_empty();
+        && expect.log.is_empty()
+        && expect.recovery.is_none();
     if says_nothing && context.is_whole {
         let diagnostic = context.wrong_key("expect", "nothing is expected");
         diagnostic.help.push("say at least `data: as_before`".to_owned());
@@ -62,6 +64,7 @@ pub(super) fn build(
         always: always(context, expect, &facts),
         facts,
         alerts,
+        recovery: expect.recovery.as_ref().map(|written| recovery::build(context, written, has_traffic)),
         at: context.place("expect"),
     }
 }
@@ -303,6 +306,13 @@ fn always(context: &mut Context<'_>, expect: &file::Expect, facts: &[Expectation
     built
 }
 
+/// Something that must hold all the time, written at a path.
+pub(super) fn watched(context: &Context<'_>, path: &str, fact: Option<Fact>) -> Option<Expectation> {
+    let fact = fact?;
+    let title = title(&fact);
+    Some(Expectation { fact, within: WITHIN, title, at: context.place(path) })
+}
+
 fn expectation(
     context: &Context<'_>,
     path: &str,
@@ -310,9 +320,8 @@ fn expectation(
     fact: Option<Fact>,
     within: Option<Timespan>,
 ) -> Option<Expectation> {
-    let fact = fact?;
-    let (title, within) = (title(&fact), within.map_or(WITHIN, |span| span.0));
-    Some(Expectation { fact, within, title, at: context.place(&format!("{path}.{key}")) })
+    let expected = watched(context, &format!("{path}.{key}"), fact)?;
+    Some(Expectation { within: within.map_or(WITHIN, |span| span.0), ..expected })
 }
 
 fn http(context: &mut Context<'_>, path: &str, http: &file::HttpExpectation) -> Option<HttpCall> {

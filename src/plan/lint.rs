@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::build::way_back;
 use super::context::Context;
 use super::model::{Action, Deploy, Engine, Image, Step};
 use super::steps::word;
@@ -30,9 +31,10 @@ pub(super) fn build(
     change: &[Step],
     rollback: &[Step],
 ) -> Linted {
-    let written = scenario.rollback.as_ref().map_or(&[][..], |rollback| &rollback.steps);
+    let (path, written) = way_back(scenario);
+    let written = written.map_or(&[][..], |rollback| &rollback.steps);
     let change = parts(context, "change", &scenario.change, change);
-    let rollback = parts(context, "rollback.steps", written, rollback);
+    let rollback = parts(context, &format!("{path}.steps"), written, rollback);
     let bare = |stepped: &[Stepped]| stepped.iter().map(|one| one.part.clone()).collect::<Vec<_>>();
     let judged = lint::judge(&bare(&change), Some(&bare(&rollback)), false, &mut Types::new());
     let mut linted = judged.unwrap_or_else(|mistakes| {

@@ -11,6 +11,7 @@ mod drill;
 mod expect;
 mod facts;
 mod failure;
+pub mod forward_only;
 mod gateways;
 pub mod impact;
 mod lint;
@@ -19,6 +20,7 @@ pub mod model;
 pub mod observe;
 mod pipeline;
 mod point;
+pub mod recovery;
 mod statements;
 mod steps;
 #[cfg(test)]

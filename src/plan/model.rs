@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::across::Across;
 use super::alerts::Alert;
 use super::database::DatabaseFault;
+use super::forward_only::ForwardOnly;
 use super::impact::Impact;
 use super::material::Material;
 use super::observe::Observed;
+use super::recovery::Recovery;
 use super::traffic::Traffic;
 use crate::compose::Project;
 use crate::compose::model::{Build, PullPolicy};
@@ -101,8 +103,11 @@ pub struct Plan {
     pub change: Vec<Step>,
     /// Where and how the change is broken.
     pub failure: Option<Failure>,
-    /// The way back.
+    /// The way back; where there is none, the recovery, without steps where none is declared.
     pub rollback: Rollback,
+    /// What stands in the place of a way back; none where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward_only: Option<ForwardOnly>,
     /// What must hold afterwards.
     pub expect: Expect,
     /// What clients do meanwhile.
@@ -127,6 +132,19 @@ pub struct Plan {
     pub lint: Linted,
     /// Ports that must be reachable from the runner, by service.
     pub reach: BTreeMap<String, Vec<u16>>,
+}
+
+impl Plan {
+    /// What must hold all the time: what is expected to, and then what must not be touched.
+    pub fn watched(&self) -> impl Iterator<Item = &Expectation> {
+        let isolation = self.forward_only.iter().filter_map(|forward_only| forward_only.isolation.as_ref());
+        self.expect.always.iter().chain(isolation.flat_map(|isolation| &isolation.always))
+    }
+
+    /// What takes the system back, in a word: the rollback, or the recovery from a change that has none.
+    pub fn way_back(&self) -> &'static str {
+        if self.forward_only.is_some() { "recovery" } else { "rollback" }
+    }
 }
 
 /// A gateway in front of a service.
@@ -711,6 +729,9 @@ pub struct Expect {
     /// Alerts that the failure must set off and the rollback must end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<Alert>,
+    /// How long the recovery may take, and how much it may lose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
     /// Where it is written.
     pub at: Place,
 }

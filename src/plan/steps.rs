@@ -21,6 +21,7 @@ pub(super) enum Owner {
     Change,
     Rollback,
     Reference,
+    Precheck,
 }
 
 /// Resolves the job at a path, which is all of an operation.

@@ -106,7 +106,7 @@ impl Narrator {
         if let Event::Resumed = &record.event {
             self.sweeps.values_mut().for_each(|tally| tally.resumed(record.ms));
         }
-        if let Event::RunStarted { scenario, kind, case } = &record.event {
+        if let Event::RunStarted { scenario, kind, case, .. } = &record.event {
             let case = case.as_deref().cloned();
             let run = Run { scenario: scenario.clone(), kind: *kind, case, began_ms: record.ms };
             self.runs.insert(record.run.unwrap_or_default(), run);

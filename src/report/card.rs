@@ -14,8 +14,16 @@ use crate::verdict::model::{
 /// The states in the order of a scorecard.
 const STATES: [Check; 5] = [Check::System, Check::Schema, Check::Data, Check::Sequences, Check::Leftovers];
 /// Explicit expectations.
-const FACTS: [Check; 7] =
-    [Check::Http, Check::Sql, Check::Across, Check::Queue, Check::Exec, Check::Log, Check::Always];
+const FACTS: [Check; 8] = [
+    Check::Http,
+    Check::Sql,
+    Check::Across,
+    Check::Queue,
+    Check::Exec,
+    Check::Log,
+    Check::Always,
+    Check::Isolation,
+];
 
 /// One line of a scorecard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +132,7 @@ fn not_exercised(scenario: &ScenarioVerdict) -> Option<String> {
 pub(super) fn rows(scenario: &ScenarioVerdict) -> Vec<Row> {
     let mut rows: Vec<Row> = asked(scenario).into_iter().chain([change(scenario)]).collect();
     rows.extend(scenario.run(RunKind::Interrupted).into_iter().flat_map(|run| run.faults.iter().map(fault)));
+    rows.extend(forward_only(scenario));
     rows.push(rollback(scenario));
     rows.extend(result(scenario));
     rows.extend(STATES.iter().map(|check| state(scenario, *check)));
@@ -409,12 +418,32 @@ fn fault(fault: &FaultVerdict) -> Row {
     }
 }
 
+/// What stands in the place of a way back.
+fn forward_only(scenario: &ScenarioVerdict) -> Vec<Row> {
+    let Some(declared) = &scenario.forward_only else { return Vec::new() };
+    let found = scenario.findings.iter().find(|found| found.check == Check::ForwardOnly);
+    let outcome = found.map_or(Outcome::Inconclusive, |found| found.outcome);
+    let value = if outcome == Outcome::Fail { "WITHOUT SAFEGUARDS" } else { "declared" };
+    let mut rows = vec![Row::new("forward only", value, declared.because.clone()).of(outcome)];
+    for name in &declared.prechecks {
+        let tried = scenario.runs.iter().filter_map(|run| run.precheck.as_ref());
+        let (value, outcome) = match tried.into_iter().find(|it| it.name == *name).and_then(|it| it.says_no) {
+            Some(true) => ("says no", Outcome::Pass),
+            Some(false) => ("NEVER SAYS NO", Outcome::Fail),
+            None => ("unknown", Outcome::Inconclusive),
+        };
+        rows.push(Row::new("pre-check", value, name.clone()).of(outcome));
+    }
+    rows
+}
+
 fn rollback(scenario: &ScenarioVerdict) -> Row {
     let walked = walked(scenario);
     let outcome =
         |run: &RunVerdict| worst(run, Check::Rollback).map_or(Outcome::Inconclusive, |found| found.outcome);
+    let label = if scenario.forward_only.is_some() { "recovers" } else { "rollback" };
     let Some(shown) = walked.iter().max_by_key(|run| outcome(run)) else {
-        return Row::new("rollback", "not run", titles(&scenario.rollback)).of(Outcome::Inconclusive);
+        return Row::new(label, "not run", titles(&scenario.rollback)).of(Outcome::Inconclusive);
     };
     let differ = walked.iter().any(|run| outcome(run) != outcome(shown));
     let mut aside = vec![format!("allowed {}", time(scenario.within_ms))];
@@ -424,7 +453,7 @@ fn rollback(scenario: &ScenarioVerdict) -> Row {
         aside.extend(worst(shown, Check::Rollback).map(|found| found.message.clone()));
     }
     let detail = format!("{} ({})", titles(&scenario.rollback), aside.join(", "));
-    Row::new("rollback", ended(&shown.rollback, true), detail).of(outcome(shown))
+    Row::new(label, ended(&shown.rollback, true), detail).of(outcome(shown))
 }
 
 /// The classes of the walked runs (S4).
@@ -499,6 +528,7 @@ fn state_words(check: Check, finding: &Finding) -> String {
 /// What the clients have to say, where there are any: the worst of each kind.
 fn clients(scenario: &ScenarioVerdict) -> Vec<Row> {
     let words = [
+        (Check::Recovery, ["as allowed", "unknown", "NOT AS ALLOWED"]),
         (Check::Promises, ["kept", "unknown", "BROKEN"]),
         (Check::Service, ["well again", "unknown", "NOT WELL"]),
         (Check::Compatibility, ["compatible", "unknown", "INCOMPATIBLE"]),
@@ -538,13 +568,18 @@ fn facts(scenario: &ScenarioVerdict) -> Vec<Row> {
     for run in walked(scenario) {
         for finding in run.findings.iter().filter(|found| FACTS.contains(&found.check)) {
             match asked.iter_mut().find(|(_, known)| known.at == finding.at && known.check == finding.check) {
-                Some(known) if known.1.outcome < finding.outcome => *known = (run.kind, finding),
+                Some(known) if worse_or_as_well(known.1, finding) => *known = (run.kind, finding),
                 Some(_) => {}
                 None => asked.push((run.kind, finding)),
             }
         }
     }
     asked.into_iter().map(|(kind, finding)| fact(kind, finding)).collect()
+}
+
+/// Of two that hold, the later run has seen more.
+fn worse_or_as_well(known: &Finding, finding: &Finding) -> bool {
+    known.outcome < finding.outcome || (known.outcome == Outcome::Pass && finding.outcome == Outcome::Pass)
 }
 
 fn fact(kind: RunKind, finding: &Finding) -> Row {

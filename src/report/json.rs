@@ -16,7 +16,7 @@ use crate::text::clean;
 use crate::verdict::Verdict;
 use crate::verdict::model::{
     self, AlertVerdict, CaseVerdict, Class, FaultVerdict, OperationResult, OperationVerdict, PointVerdict,
-    RunVerdict, ScenarioVerdict, StateFact, SweepVerdict,
+    RecoveryVerdict, RunVerdict, ScenarioVerdict, StateFact, SweepVerdict,
 };
 
 /// The version of this format.
@@ -80,6 +80,8 @@ pub struct Scenario {
     pub counts: Counts,
     /// How many expectations failed in the control run.
     pub exercised: Option<Exercised>,
+    /// Why there is no way back, and what stands in its place; null where there is one.
+    pub forward_only: Option<ForwardOnly>,
     /// The points of a sweep, and the cases that stand for them; null where there was none.
     pub sweep: Option<Sweep>,
     /// The runs.
@@ -94,6 +96,15 @@ pub struct Scenario {
     pub impact: Option<Impact>,
     /// Exceptions, states that are not judged, Compose keys without meaning here.
     pub remarks: Vec<String>,
+}
+
+/// A change without a way back.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ForwardOnly {
+    /// Why there is none.
+    pub because: String,
+    /// The names of its pre-checks.
+    pub prechecks: Vec<String>,
 }
 
 /// How a scenario must end.
@@ -198,6 +209,8 @@ pub enum Kind {
     Interrupted,
     /// The same, then the change twice made again to its end and rolled back.
     Again,
+    /// The condition of a pre-check broken, and that pre-check asked; the change is not begun.
+    Precheck,
 }
 
 /// One run.
@@ -231,12 +244,42 @@ pub struct Run {
     pub rows: Vec<Rows>,
     /// From the beginning of the rollback until all services were well.
     pub recovered_seconds: Option<f64>,
+    /// The pre-check whose condition was broken; null for the other kinds of runs.
+    pub precheck: Option<Precheck>,
+    /// How long the recovery took and what it lost, beside what is allowed; null where that is not asked.
+    pub recovery: Option<Recovery>,
     /// The alerts that the failure must set off; none for the other kinds of runs.
     pub alerts: Vec<Alert>,
     /// Its clients.
     pub traffic: Vec<Traffic>,
     /// How long the run took.
     pub seconds: f64,
+}
+
+/// What a pre-check said when its condition was broken.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Precheck {
+    /// Its name.
+    pub name: String,
+    /// Whether it said no; null when that cannot be told.
+    pub says_no: Option<bool>,
+}
+
+/// How long a recovery took and what it lost, beside what is allowed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Recovery {
+    /// From the failure until services and clients were well; null when one was not.
+    pub seconds: Option<f64>,
+    /// How long that may take; null where it is not asked.
+    pub rto_seconds: Option<f64>,
+    /// Acknowledged writes that are gone, or have fallen back to what was there before.
+    pub gone: u64,
+    /// How many may be; null where it is not asked.
+    pub allowed_gone: Option<u64>,
+    /// From the first of them until the failure, or the last of them.
+    pub span_seconds: f64,
+    /// How long that may be; null where it is not asked.
+    pub rpo_seconds: Option<f64>,
 }
 
 /// When an alert fired and resolved, as it was seen.
@@ -480,6 +523,10 @@ impl From<&ScenarioVerdict> for Scenario {
             level: scenario.level,
             counts: Counts { pass, fail, unknown, points: scenario.counts.all() },
             exercised: scenario.exercised.map(|(failed, of)| Exercised { failed, of }),
+            forward_only: scenario
+                .forward_only
+                .as_ref()
+                .map(|it| ForwardOnly { because: clean(&it.because), prechecks: cleaned(&it.prechecks) }),
             sweep: scenario.sweep.as_ref().map(sweep),
             runs: scenario.runs.iter().filter_map(run).collect(),
             findings: scenario.findings.iter().map(Finding::from).collect(),
@@ -524,6 +571,7 @@ fn run(run: &RunVerdict) -> Option<Run> {
         RunKind::Finished => Kind::Finished,
         RunKind::Interrupted => Kind::Interrupted,
         RunKind::Again => Kind::Again,
+        RunKind::Precheck => Kind::Precheck,
         RunKind::Reference | RunKind::Lane => return None,
     };
     Some(Run {
@@ -544,10 +592,23 @@ fn run(run: &RunVerdict) -> Option<Run> {
         findings: run.findings.iter().map(Finding::from).collect(),
         rows: run.rows.iter().map(rows).collect(),
         recovered_seconds: run.recovered_ms.map(seconds),
+        precheck: run.precheck.as_ref().map(|it| Precheck { name: clean(&it.name), says_no: it.says_no }),
+        recovery: run.recovery.as_ref().map(recovery),
         alerts: run.alerts.iter().map(alert).collect(),
         traffic: run.traffic.iter().map(Traffic::from).collect(),
         seconds: seconds(run.took_ms),
     })
+}
+
+fn recovery(recovery: &RecoveryVerdict) -> Recovery {
+    Recovery {
+        seconds: recovery.took_ms.map(seconds),
+        rto_seconds: recovery.rto_ms.map(seconds),
+        gone: recovery.gone,
+        allowed_gone: recovery.lost,
+        span_seconds: seconds(recovery.span_ms),
+        rpo_seconds: recovery.rpo_ms.map(seconds),
+    }
 }
 
 fn alert(alert: &AlertVerdict) -> Alert {
@@ -800,6 +861,19 @@ mod tests {
         );
         assert_eq!(wrong["because"], serde_json::json!(["data"]));
         assert_eq!(scorecard["scenarios"][1]["required_level"], 2);
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_a_way_back_is_told() {
+        let scorecard = of("forward only");
+        let declared = &scorecard["scenarios"][0]["forward_only"];
+        let expected = serde_json::json!({
+            "because": "the notes cannot be brought back", "prechecks": ["a fresh backup"]
+        });
+        assert_eq!(*declared, expected);
+        let tried = &run(&scorecard, "precheck")["precheck"];
+        assert_eq!(*tried, serde_json::json!({ "name": "a fresh backup", "says_no": false }));
+        assert_eq!(of("silent")["scenarios"][0]["forward_only"], Value::Null);
     }
 
     #[test]

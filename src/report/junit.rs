@@ -47,6 +47,10 @@ fn name(run: &RunVerdict) -> String {
         (Some(point), _) => format!("interrupted {}", card::place_of(point)),
         (None, RunKind::Control) => "control: the expectations fail without the rollback".to_owned(),
         (None, RunKind::Idle) => "idle: nothing moves by itself".to_owned(),
+        (None, RunKind::Precheck) => {
+            let name = run.precheck.as_ref().map_or("", |precheck| &precheck.name);
+            format!("pre-check says no when its condition is broken: {name}")
+        }
         (None, RunKind::Finished) => "finished: back from the whole change".to_owned(),
         (None, kind @ (RunKind::Interrupted | RunKind::Again | RunKind::Reference | RunKind::Lane)) => {
             kind.word().to_owned()

@@ -147,12 +147,31 @@ expect:
   sql: [ { on: db, query: SELECT 1, equals: 1 } ]
   exec: [ { service: api, command: [true], exit_code: 1 } ]
   log: [ { service: api, absent: ERROR } ]
+  recovery: { rto: 30s, rpo: 0s, lost: 0 }
+"#;
+
+    /// What stands in the place of a way back.
+    const FORWARD_ONLY: &str = r#"
+forward_only:
+  because: it must go
+  prechecks: [ { name: gate, steps: [ { exec: { service: api, command: gate } } ], broken_by: [ { exec: { service: api, command: harm } } ] } ]
+  isolation: { as_before: [db], http: [ { on: api, get: / } ], always: [ { on: db, query: SELECT 1 } ] }
+  recovery: { within: 60s, steps: [ { sql: { on: db, text: SELECT 1 } } ] }
 "#;
 
     #[test]
     fn everything_that_a_scenario_can_say_validates() {
         let errors = wrong(&scenario(), &yaml(SCENARIO));
         assert!(errors.is_empty(), "{errors:#?}");
+    }
+
+    #[test]
+    fn in_place_of_a_way_back_there_may_be_a_reason() {
+        let (start, end) = (SCENARIO.find("rollback:").unwrap(), SCENARIO.find("expect:").unwrap());
+        let forward = format!("{}{FORWARD_ONLY}{}", &SCENARIO[..start], &SCENARIO[end..]);
+        assert_eq!(wrong(&scenario(), &yaml(&forward)), Vec::<String>::new());
+        let unnamed = forward.replace("name: gate, ", "");
+        assert!(!wrong(&scenario(), &yaml(&unnamed)).is_empty());
     }
 
     fn wrong(schema: &Value, instance: &Value) -> Vec<String> {
@@ -188,6 +207,9 @@ expect:
         refused("get: /, status: 200", "get: /, status: ok");
         refused("- exec: {", "- sleep: {");
         refused("command: [migrate, 1, true]", "command: []");
+        refused("rpo: 0s", "rpo: 0");
+        refused("failure:", &format!("{FORWARD_ONLY}failure:"));
+        refused("rollback:", "rolback:");
     }
 
     #[test]

@@ -239,6 +239,20 @@ mod tests {
     }
 
     #[test]
+    fn a_change_without_a_way_back_shows_why_and_what_its_gates_say() {
+        let shown = of("forward only");
+        let rows = [
+            "forward only  declared",
+            "pre-check     NEVER SAYS NO",
+            "recovers      exit 0",
+            "isolation     holds",
+        ];
+        for row in rows {
+            assert!(shown.contains(row), "`{row}` is missing:\n{shown}");
+        }
+    }
+
+    #[test]
     fn a_silent_loss_reads_from_what_happened_to_the_next_step() {
         let expected = "
  drop-column/right                                               FAIL · level 0

@@ -210,5 +210,6 @@ pub(crate) fn cases() -> Vec<(&'static str, Verdict)> {
         ("marked otherwise", marked(silent("x"), &["schema"])),
         ("marked and well", marked(all_well(), &["data"])),
         ("two", two()),
+        ("forward only", crate::verdict::forward_only_tests::ungated()),
     ]
 }

@@ -26,16 +26,16 @@ pub(super) struct Always(Mutex<Vec<Seen>>);
 impl Always {
     /// Nothing was seen yet.
     pub(super) fn of(ground: &Ground) -> Self {
-        Self(Mutex::new(vec![Seen::default(); ground.plan.expect.always.len()]))
+        Self(Mutex::new(vec![Seen::default(); ground.plan.watched().count()]))
     }
 
     /// Looks for ever; the caller ends it. Who cannot be asked, in the middle of a failure, is unknown.
     pub(super) async fn watch(&self, ground: &Ground, scribe: &Scribe) {
-        if ground.plan.expect.always.is_empty() {
+        if ground.plan.watched().next().is_none() {
             return std::future::pending().await;
         }
         loop {
-            for (at, expectation) in ground.plan.expect.always.iter().enumerate() {
+            for (at, expectation) in ground.plan.watched().enumerate() {
                 let asked_ms = scribe.now_ms();
                 let look = fact::look(ground, &expectation.fact).await;
                 let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

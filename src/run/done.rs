@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::journal::event::{Moment, RunKind};
+use super::walk::Due;
+use crate::journal::event::{Moment, Operation, RunKind};
 use crate::journal::{Event, Record};
 use crate::sweep::{Case, Survey};
 
@@ -10,6 +11,8 @@ use crate::sweep::{Case, Survey};
 #[derive(Debug, Default)]
 pub(super) struct Done {
     kinds: BTreeSet<RunKind>,
+    /// The pre-checks whose conditions were broken, by position.
+    prechecks: BTreeSet<u32>,
     /// The runs of cases, with their cases, the last of each.
     tried: Vec<(u32, u32)>,
     pub(super) survey: Option<Survey>,
@@ -19,11 +22,12 @@ impl Done {
     /// What the records of an earlier invocation say.
     pub(super) fn of(records: &[Record], scenario: &str) -> Self {
         let mut done = Self::default();
-        let (mut captured, mut ended) = (BTreeSet::new(), BTreeSet::new());
+        let (mut captured, mut asked, mut ended) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for record in records {
             let run = record.run.unwrap_or_default();
             match &record.event {
                 Event::Captured { moment: Moment::After, .. } => drop(captured.insert(run)),
+                Event::OperationEnded { operation: Operation::Precheck, .. } => drop(asked.insert(run)),
                 Event::RunEnded { .. } => drop(ended.insert(run)),
                 Event::Surveyed { scenario: of, survey } if of == scenario => {
                     done.survey = Some((**survey).clone());
@@ -33,26 +37,28 @@ impl Done {
         }
         for record in records {
             let run = record.run.unwrap_or_default();
-            if let Event::RunStarted { scenario: of, kind, case } = &record.event
-                && of == scenario
-                && captured.contains(&run)
-                && ended.contains(&run)
-            {
-                done.run(run, *kind, case.as_deref());
+            let Event::RunStarted { scenario: of, kind, case, precheck } = &record.event else { continue };
+            let is_whole = if precheck.is_some() { asked.contains(&run) } else { captured.contains(&run) };
+            if of == scenario && is_whole && ended.contains(&run) {
+                done.run(run, Due { kind: *kind, precheck: *precheck }, case.as_deref());
             }
         }
         done
     }
 
-    fn run(&mut self, run: u32, kind: RunKind, case: Option<&Case>) {
-        match case {
-            None => drop(self.kinds.insert(kind)),
-            Some(case) => self.tried.push((run, case.number)),
+    fn run(&mut self, run: u32, due: Due, case: Option<&Case>) {
+        match (case, due.precheck) {
+            (Some(case), _) => self.tried.push((run, case.number)),
+            (None, Some(precheck)) => drop(self.prechecks.insert(precheck)),
+            (None, None) => drop(self.kinds.insert(due.kind)),
         }
     }
 
-    pub(super) fn has(&self, kind: RunKind) -> bool {
-        self.kinds.contains(&kind)
+    pub(super) fn has(&self, due: Due) -> bool {
+        match due.precheck {
+            Some(precheck) => self.prechecks.contains(&precheck),
+            None => self.kinds.contains(&due.kind),
+        }
     }
 
     /// The cases that are left: those that were not tried, and those whose first look is still in doubt.

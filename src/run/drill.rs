@@ -13,7 +13,7 @@ use super::lane::Site;
 use super::scribe::Scribe;
 use super::seeded::{self, Seeded};
 use super::sweep::Sweeper;
-use super::walk::{self, Aim, Ground, Halt};
+use super::walk::{self, Aim, Due, Ground, Halt};
 use super::world::{Images, World};
 use crate::journal::event::RunKind;
 use crate::journal::{Event, JournalError, Record, Writer};
@@ -95,8 +95,8 @@ async fn within_forced<T>(removal: impl Future<Output = T>) -> Result<T, String>
     tokio::time::timeout(FORCED, removal).await.map_err(|_| late())
 }
 
-fn count(kinds: &[RunKind]) -> u32 {
-    u32::try_from(kinds.len()).unwrap_or(u32::MAX)
+fn count(due: &[Due]) -> u32 {
+    u32::try_from(due.len()).unwrap_or(u32::MAX)
 }
 
 /// The steps of the plan's `as_after` reference.
@@ -179,15 +179,15 @@ impl Drill<'_> {
         };
         let mut longest = Duration::ZERO;
         let done = Done::of(&self.options.earlier, &plan.path);
-        let kinds = self.kinds(plan, sweep.is_some()).into_iter().filter(|kind| !done.has(*kind));
-        let kinds: Vec<RunKind> = kinds.collect();
+        let due = self.due(plan, sweep.is_some()).into_iter().filter(|due| !done.has(*due));
+        let due: Vec<Due> = due.collect();
         let (world, work) = (Arc::clone(&self.world), self.options.work.clone());
         let seeded = self.seeded(plan, &images).await?;
         let site = Site { world, plan: Arc::clone(plan), images, seeded, work };
         let lanes = if sweep.is_some() && !self.options.survey { self.lanes } else { 0 };
-        site.seeded.expect(count(&kinds) + lanes);
-        for kind in kinds {
-            let aim = Aim { kind, at_least: longest, is_swept: sweep.is_some() && !self.options.survey };
+        site.seeded.expect(count(&due) + lanes);
+        for due in due {
+            let aim = Aim { due, at_least: longest, is_swept: sweep.is_some() && !self.options.survey };
             match self.one(&site, aim).await? {
                 Some(window) => longest = longest.max(window),
                 None => return Ok(Ended::Stopped),
@@ -220,7 +220,7 @@ impl Drill<'_> {
                 cases
             }
         };
-        if cases.is_empty() && done.has(RunKind::Idle) {
+        if cases.is_empty() && done.has(Due::of(RunKind::Idle)) {
             return Ok(Ended::Complete);
         }
         if self.options.survey {
@@ -245,9 +245,9 @@ impl Drill<'_> {
 
     /// The idle run comes last: it must be as long as the longest of the others. That of a sweep stands on
     /// a lane, after the cases.
-    fn kinds(&self, plan: &Plan, sweeps: bool) -> Vec<RunKind> {
+    fn due(&self, plan: &Plan, sweeps: bool) -> Vec<Due> {
         if self.options.survey {
-            return vec![RunKind::Finished];
+            return vec![Due::of(RunKind::Finished)];
         }
         let mut kinds = Vec::new();
         if !reference_steps(plan).is_empty() {
@@ -260,10 +260,10 @@ impl Drill<'_> {
         if plan.failure.is_some() {
             kinds.push(RunKind::Interrupted);
         }
-        if !sweeps {
-            kinds.push(RunKind::Idle);
-        }
-        kinds
+        let prechecks = plan.forward_only.as_ref().map_or(&[][..], |it| &it.prechecks);
+        let broken = (0..).zip(prechecks).map(|(at, _)| Due { kind: RunKind::Precheck, precheck: Some(at) });
+        let idle = (!sweeps).then_some(Due::of(RunKind::Idle));
+        kinds.into_iter().map(Due::of).chain(broken).chain(idle).collect()
     }
 
     fn without_images(&mut self, plan: &Plan, error: &StageError) -> Result<Ended, JournalError> {
@@ -273,6 +273,7 @@ impl Drill<'_> {
             scenario: plan.path.clone(),
             kind: RunKind::Finished,
             case: None,
+            precheck: None,
         })?;
         give_up(&scribe, error)?;
         Ok(Ended::Complete)
@@ -286,10 +287,10 @@ impl Drill<'_> {
 
     /// One run with its clean-up; none when it was stopped.
     async fn one(&mut self, site: &Site, aim: Aim) -> Result<Option<Duration>, JournalError> {
-        let (plan, kind) = (&site.plan, aim.kind);
+        let (plan, Due { kind, precheck }) = (&site.plan, aim.due);
         self.run += 1;
         let scribe = Scribe::new(Arc::clone(&self.writer), Some(self.run));
-        scribe.note(&Event::RunStarted { scenario: plan.path.clone(), kind, case: None })?;
+        scribe.note(&Event::RunStarted { scenario: plan.path.clone(), kind, case: None, precheck })?;
         let ground = match site.ground(plan, self.run, &scribe) {
             Ok(ground) => ground,
             Err(error) => {

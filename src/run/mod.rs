@@ -14,6 +14,7 @@ mod interrupt;
 mod lane;
 mod operation;
 mod point;
+mod precheck;
 mod scribe;
 mod seeded;
 mod signs;

@@ -67,9 +67,12 @@ fn recorded<'r>(records: &'r [Record], path: &str) -> Vec<Recorded<'r>> {
         let operation = match operation {
             Operation::Change => Swept::Change,
             Operation::Rollback => Swept::Rollback,
-            Operation::Seed | Operation::Reference | Operation::ChangeAgain | Operation::RollbackAgain => {
-                return None;
-            }
+            Operation::Seed
+            | Operation::Breaking
+            | Operation::Precheck
+            | Operation::Reference
+            | Operation::ChangeAgain
+            | Operation::RollbackAgain => return None,
         };
         let is_cut = count.asks > asks.len() as u64;
         Some(Recorded { operation, step: *step, service: &count.service, asks, is_cut })
@@ -144,7 +147,7 @@ impl Sweeper<'_> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed) + 1;
         let scribe = Scribe::new(Arc::clone(&self.writer), Some(run));
         let (scenario, case) = (self.site.plan.path.clone(), case.cloned().map(Box::new));
-        scribe.note(&Event::RunStarted { scenario, kind, case })?;
+        scribe.note(&Event::RunStarted { scenario, kind, case, precheck: None })?;
         Ok((run, scribe))
     }
 

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod clients;
+mod forward_only;
 mod order;
 mod seeds;
 mod sweeps;

@@ -31,6 +31,9 @@ use crate::sweep::{Case, Swept, Tried};
 /// How long services may take to be as before, after the rollback.
 const RECOVER: Duration = Duration::from_secs(30);
 
+/// Why nothing takes the system back.
+const NO_RECOVERY: &str = "no recovery is declared";
+
 /// Between two looks at sessions at work.
 const REST: Duration = Duration::from_millis(20);
 /// What is observed of a stage.
@@ -112,10 +115,24 @@ impl From<JournalError> for Halt {
     }
 }
 
+/// A run on a stage of its own that belongs to the proof.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Due {
+    pub(super) kind: RunKind,
+    /// The pre-check that it tries, by position.
+    pub(super) precheck: Option<u32>,
+}
+
+impl Due {
+    pub(super) fn of(kind: RunKind) -> Self {
+        Self { kind, precheck: None }
+    }
+}
+
 /// What a run on a stage of its own is there for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Aim {
-    pub(super) kind: RunKind,
+    pub(super) due: Due,
     /// How long an idle run lasts at least.
     pub(super) at_least: Duration,
     /// Whether a sweep follows: a finished run then also captures what the whole change leaves.
@@ -131,7 +148,11 @@ pub(super) async fn walk(
     aim: Aim,
 ) -> Result<Duration, Halt> {
     let beginning = begin(ground, scribe, seeded, Use::Run).await?;
-    Walk::new(ground, scribe).course(Course::Of(aim), &beginning.before).await
+    let walk = Walk::new(ground, scribe);
+    match aim.due.precheck {
+        Some(position) => walk.asked(position).await,
+        None => walk.course(Course::Of(aim), &beginning.before).await,
+    }
 }
 
 /// Keeps what the stores hold, inside their servers; why that cannot be done, otherwise.
@@ -181,7 +202,7 @@ pub(super) async fn walk_on(
     before: &Taken,
     at_least: Duration,
 ) -> Result<Duration, Halt> {
-    let idle = Aim { kind: RunKind::Idle, at_least, is_swept: true };
+    let idle = Aim { due: Due::of(RunKind::Idle), at_least, is_swept: true };
     let course = match case.map(|case| (case.tried, case.operation)) {
         Some((Tried::Point(_), operation)) => Course::Broken(operation),
         Some((Tried::Again, _)) => Course::Again,
@@ -202,13 +223,16 @@ enum Course {
 impl Course {
     /// Alerts are for the failure that the scenario is about; in an idle run they must be quiet.
     fn heeds(&self) -> bool {
-        matches!(self, Self::Of(Aim { kind: RunKind::Idle | RunKind::Interrupted, .. }))
+        match self {
+            Self::Of(aim) => matches!(aim.due.kind, RunKind::Idle | RunKind::Interrupted),
+            Self::Broken(_) | Self::Again => false,
+        }
     }
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct Walk<'a> {
-    ground: &'a Ground,
+    pub(super) ground: &'a Ground,
     scribe: &'a Scribe,
     /// Whether clients get their turn between two steps.
     dwells: bool,
@@ -227,8 +251,7 @@ impl Walk<'_> {
     async fn course(&self, course: Course, before: &Taken) -> Result<Duration, Halt> {
         let began = Instant::now();
         let lines = self.follow().await;
-        // Set once: each run has a ground of its own.
-        let _ = self.ground.clients.set(Clients::start(self.ground, self.scribe).await?);
+        self.serve_clients().await?;
         let always = Always::of(self.ground);
         let run = Walk { heeds: course.heeds(), ..*self };
         tokio::select! {
@@ -247,6 +270,22 @@ impl Walk<'_> {
         capture::compare(self.ground, self.scribe, from, to).await?;
         self.observe(lines, |fact| !is_queue(fact)).await?;
         Ok(window)
+    }
+
+    async fn serve_clients(&self) -> Result<(), Halt> {
+        let clients = Clients::start(self.ground, self.scribe).await?;
+        // Set once: each run has a ground of its own.
+        let _ = self.ground.clients.set(clients);
+        Ok(())
+    }
+
+    /// A run that tries a pre-check, under the same clients. They end with the run: what becomes of them where a
+    /// condition is broken says nothing about it.
+    async fn asked(&self, position: u32) -> Result<Duration, Halt> {
+        let began = Instant::now();
+        self.serve_clients().await?;
+        self.tried(position).await?;
+        Ok(began.elapsed())
     }
 
     /// What is done between the first capture and the last, until services are well and clients are done.
@@ -268,10 +307,15 @@ impl Walk<'_> {
 
     async fn act(&self, aim: Aim, before: &Taken) -> Result<(), Halt> {
         let plan = &self.ground.plan;
-        match aim.kind {
-            RunKind::Idle => self.idle(aim.at_least).await,
-            RunKind::Control => self.operation(Operation::Change, &plan.change).await.map(drop),
-            RunKind::Finished => {
+        match aim.due.kind {
+            RunKind::Idle => {
+                self.may_begin().await?;
+                self.idle(aim.at_least).await
+            }
+            RunKind::Control if self.may_begin().await? => {
+                self.operation(Operation::Change, &plan.change).await.map(drop)
+            }
+            RunKind::Finished if self.may_begin().await? => {
                 let run = Walk { dwells: true, ..*self };
                 run.operation(Operation::Change, &plan.change).await?;
                 if aim.is_swept {
@@ -284,14 +328,20 @@ impl Walk<'_> {
                 let steps = super::drill::reference_steps(plan);
                 self.operation(Operation::Reference, &steps).await.map(drop)
             }
-            // A lane is only provisioned, and only a sweep makes a change again.
-            RunKind::Lane | RunKind::Again => Ok(()),
+            // Nobody begins what a pre-check forbids. A lane is only provisioned, only a sweep makes a change
+            // again, and a run that tries a pre-check has a course of its own.
+            RunKind::Control | RunKind::Finished | RunKind::Lane | RunKind::Again | RunKind::Precheck => {
+                Ok(())
+            }
         }
     }
 
     /// An operation broken at the plan's failure, then the rollback. Returns whether that was invoked.
     async fn broken(&self, operation: Swept, before: &Taken) -> Result<bool, Halt> {
         let plan = &self.ground.plan;
+        if !self.may_begin().await? {
+            return Ok(false);
+        }
         match operation {
             Swept::Change => self.interrupted(Operation::Change, &plan.change, before).await,
             Swept::Rollback => {
@@ -310,6 +360,9 @@ impl Walk<'_> {
         for _ in 0..2 {
             self.recover(before).await?;
             self.look(Moment::Back, before).await?;
+            if !self.may_begin().await? {
+                break;
+            }
             let change = self.operation(Operation::ChangeAgain, &self.ground.plan.change).await?;
             self.look(Moment::Changed, before).await?;
             self.rollback(Operation::RollbackAgain).await?;
@@ -371,7 +424,7 @@ impl Walk<'_> {
         followed
     }
 
-    async fn operation(&self, which: Operation, steps: &[Step]) -> Result<Outcome, Halt> {
+    pub(super) async fn operation(&self, which: Operation, steps: &[Step]) -> Result<Outcome, Halt> {
         self.unheld(&Interrupt::new(), which, steps).await
     }
 
@@ -458,7 +511,9 @@ impl Walk<'_> {
 
     /// Looks at what the failure left (S2).
     async fn note_effect(&self, before: &Taken, steps: &[Step]) -> Result<(), Halt> {
-        if self.ground.plan.traffic.is_empty() {
+        let plan = &self.ground.plan;
+        // What must not be touched is read in full.
+        if plan.traffic.is_empty() && plan.forward_only.is_none() {
             return Ok(capture::glance(self.ground, self.scribe, before, steps).await?);
         }
         self.look(Moment::Failed, before).await
@@ -534,7 +589,9 @@ impl Walk<'_> {
 
     /// Waits for what starts the rollback.
     async fn triggered(&self, failed_at: Instant) -> Result<bool, Halt> {
-        let (happened, seen) = match &self.ground.plan.rollback.when {
+        let rollback = &self.ground.plan.rollback;
+        let (happened, seen) = match &rollback.when {
+            _ if rollback.steps.is_empty() => (false, NO_RECOVERY.to_owned()),
             When::AtOnce => {
                 self.noticed(failed_at).await;
                 (true, "the failure itself".to_owned())
@@ -565,6 +622,10 @@ impl Walk<'_> {
     /// The rollback, killed when it is given up (S6).
     async fn rollback(&self, which: Operation) -> Result<(), Halt> {
         let rollback = &self.ground.plan.rollback;
+        if rollback.steps.is_empty() {
+            let (happened, seen, took_ms) = (false, NO_RECOVERY.to_owned(), 0);
+            return Ok(self.scribe.note(&Event::Triggered { happened, seen, took_ms })?);
+        }
         let interrupt = Interrupt::new();
         let mut ongoing = Ongoing::new(self.unheld(&interrupt, which, &rollback.steps));
         if ongoing.until(tokio::time::sleep(rollback.within)).await.is_some() {

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 use super::step::{Command, Scalar, Step};
-use super::timespan::Timespan;
+use super::timespan::{Allowance, Timespan};
 
 /// Everything that must hold after the rollback. A state that is not named must be as before.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -53,6 +53,23 @@ pub struct Expect {
     /// Lines in what services print after the rollback.
     #[serde(default)]
     pub log: Vec<LogExpectation>,
+    /// How long a recovery may take, and how much it may lose.
+    pub recovery: Option<RecoveryExpectation>,
+}
+
+/// `recovery` under `expect`: how long it may take until all is well again, and how much of what clients were
+/// promised may be gone. Where neither `rpo` nor `lost` is given, nothing may be.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecoveryExpectation {
+    /// From the failure until every service is as well as before and no request fails any more (recovery time
+    /// objective).
+    pub rto: Option<Timespan>,
+    /// From the first acknowledged write that is gone until the failure, or the last that is gone (recovery point
+    /// objective).
+    pub rpo: Option<Allowance>,
+    /// How many acknowledged writes may be gone.
+    pub lost: Option<u64>,
 }
 
 /// Whether the change succeeds by itself.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::expect::{Expect, SqlFact};
 use super::failure::{Failure, StepName};
+use super::forward_only::ForwardOnly;
 use super::impact::Impact;
 use super::observe::{Alerts, Document, Folder, RabbitMq, Redis};
 use super::step::{JobStep, Step};
@@ -16,6 +17,7 @@ use super::{expect::HttpCall, expect::LogFact};
 /// A scenario: staging, change, failure, rollback and what must hold afterwards.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["rollback"] }, { "required": ["forward_only"] }]))]
 pub struct ScenarioFile {
     /// The version of this format: 1.
     #[schemars(required, range(min = 1, max = 1))]
@@ -54,8 +56,9 @@ pub struct ScenarioFile {
     /// Where and how the change is broken. Without it only the finished change is rolled back.
     pub failure: Option<Failure>,
     /// The way back.
-    #[schemars(required)]
     pub rollback: Option<Rollback>,
+    /// Instead of a way back: why there is none, and what makes the change safe all the same.
+    pub forward_only: Option<ForwardOnly>,
     /// What must hold afterwards.
     #[schemars(required)]
     pub expect: Option<Expect>,

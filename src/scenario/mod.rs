@@ -5,6 +5,7 @@ pub mod expect;
 pub mod failure;
 pub mod fault;
 pub mod file;
+pub mod forward_only;
 pub mod impact;
 pub mod observe;
 pub mod size;

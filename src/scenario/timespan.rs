@@ -67,6 +67,43 @@ impl<'de> Deserialize<'de> for Timespan {
     }
 }
 
+/// A length of time that may be zero: how much is allowed of something that is best not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance(pub Duration);
+
+impl<'de> Deserialize<'de> for Allowance {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl de::Visitor<'_> for Text {
+            type Value = Allowance;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length of time such as `10s`, or `0s`")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Allowance, E> {
+                match text.trim() {
+                    "0s" | "0ms" | "0m" | "0h" => Ok(Allowance(Duration::ZERO)),
+                    text => text.parse().map(|span: Timespan| Allowance(span.0)).map_err(E::custom),
+                }
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+impl JsonSchema for Allowance {
+    fn schema_name() -> Cow<'static, str> {
+        "Allowance".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A length of time, which may be zero: `0s`, `500ms`, `10s`.",
+            "pattern": "^([0-9]+(ms|s|m|h))+$"
+        })
+    }
+}
+
 impl JsonSchema for Timespan {
     fn schema_name() -> Cow<'static, str> {
         "Timespan".into()
@@ -101,5 +138,13 @@ mod tests {
         assert!(refused("10").contains("write it like"));
         assert!(refused("10 parsecs").contains("write it like"));
         assert!(refused("99999999999999999999h").contains("write it like"));
+    }
+
+    #[test]
+    fn an_allowance_may_be_zero() {
+        let read =
+            |text: &str| serde_yaml::from_str::<Allowance>(text).map(|allowance| allowance.0.as_millis());
+        assert_eq!((read("0s").unwrap(), read("1m30s").unwrap()), (0, 90_000));
+        assert!(read("-5s").unwrap_err().to_string().contains("is negative"));
     }
 }

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 
 use super::checks::again::{Left, Others};
 use super::checks::{
-    again, alerts, always, change, coverage, exceptions, facts, fault, gateway, impact, lossy, point,
-    promises, rollback, service, settle, stage, states, unsound, vacuous,
+    again, alerts, always, change, coverage, exceptions, facts, fault, forward_only, gateway, impact,
+    isolation, lossy, point, prechecks, promises, recovery, rollback, service, settle, stage, states,
+    unsound, vacuous,
 };
 use super::class;
 use super::footprint;
 use super::level;
 use super::model::{
-    AgainVerdict, FaultVerdict, Finding, OperationResult, OperationVerdict, PointVerdict, RunVerdict,
-    ScenarioVerdict, StateFact, Verdict,
+    AgainVerdict, FaultVerdict, Finding, ForwardOnlyVerdict, OperationResult, OperationVerdict, PointVerdict,
+    PrecheckVerdict, RecoveryVerdict, RunVerdict, ScenarioVerdict, StateFact, Verdict,
 };
 use super::served;
 use super::sweep;
@@ -88,6 +89,7 @@ fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
     findings.extend(lossy::check(plan));
     let touched = super::impact::of(plan, &happened);
     findings.extend(impact::check(plan, touched.as_ref()));
+    findings.extend(forward_only::check(plan));
     findings.extend(missing_runs(timeline, plan, &runs));
     let sweep = sweep::verdict(timeline, plan, &runs);
     findings.extend(sweep.as_ref().and_then(sweep::untried));
@@ -110,6 +112,10 @@ fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
         change: plan.change.iter().map(|step| step.title.clone()).collect(),
         rollback: plan.rollback.steps.iter().map(|step| step.title.clone()).collect(),
         within_ms: crate::millis::of(plan.rollback.within),
+        forward_only: plan.forward_only.as_ref().map(|forward_only| ForwardOnlyVerdict {
+            because: forward_only.because.clone(),
+            prechecks: forward_only.prechecks.iter().map(|precheck| precheck.name.clone()).collect(),
+        }),
         runs,
         findings,
         images: images(timeline, &plan.path),
@@ -143,11 +149,15 @@ fn missing_runs(timeline: &Timeline, plan: &Plan, runs: &[RunVerdict]) -> Vec<Fi
     let mut findings = Vec::new();
     let mut wanted = vec![RunKind::Idle, RunKind::Control, RunKind::Finished];
     wanted.extend(plan.failure.as_ref().map(|_| RunKind::Interrupted));
-    let missing: Vec<&str> = wanted
+    let mut missing: Vec<&str> = wanted
         .into_iter()
         .filter(|kind| runs.iter().all(|run| run.kind != *kind))
         .map(RunKind::word)
         .collect();
+    let prechecks = plan.forward_only.as_ref().map_or(0, |forward_only| forward_only.prechecks.len());
+    if runs.iter().filter(|run| run.kind == RunKind::Precheck).count() < prechecks {
+        missing.push(RunKind::Precheck.word());
+    }
     if missing == ["control"] && !timeline.plan.control {
         let message = "there was no control run: nobody knows whether the expectations can fail";
         let finding = Finding::new(Check::Vacuous, Outcome::Inconclusive, message).at(&plan.expect.at);
@@ -169,7 +179,24 @@ fn expectations(plan: &Plan, run: &Run, twin: Option<&State>) -> Vec<Finding> {
     let mut judged = states::check(plan, run, twin);
     judged.extend(facts::check(plan, run));
     judged.extend(always::check(plan, run));
-    judged.extend(promises::check(plan, run));
+    judged.extend(promises::check(plan, run, false));
+    judged
+}
+
+/// The same of a run that was taken back. What it lost, and might lose, is held against nobody.
+fn taken_back(
+    plan: &Plan,
+    run: &Run,
+    twin: Option<&State>,
+    recovered: Option<&RecoveryVerdict>,
+) -> Vec<Finding> {
+    if !recovery::excuses(recovered) {
+        return expectations(plan, run, twin);
+    }
+    let mut judged = states::check(plan, &recovery::excused(run), twin);
+    judged.extend(facts::check(plan, run));
+    judged.extend(always::check(plan, run));
+    judged.extend(promises::check(plan, run, true));
     judged
 }
 
@@ -190,14 +217,23 @@ fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
     let effect = effect(plan, run);
     let rollback = operation(run, Operation::Rollback);
     let traffic = served::verdicts(plan, run, others.changed.map(|left| left.state));
+    let recovered = recovery::verdict(plan, run, &traffic);
     let mut findings = stage::check(run);
     let mut class = None;
+    if run.kind != RunKind::Precheck {
+        findings.extend(prechecks::check(plan, run));
+    }
     match run.kind {
+        RunKind::Precheck => findings.extend(prechecks::tried(plan, run)),
+        // What a pre-check kept from being begun shows nothing else.
+        RunKind::Control | RunKind::Finished | RunKind::Interrupted | RunKind::Again
+            if prechecks::refused(run) => {}
         RunKind::Idle | RunKind::Reference | RunKind::Lane => {
             findings.extend(fault::check(plan, run));
             let mut facts = facts::check(plan, run);
             facts.extend(always::check(plan, run));
-            facts.extend(promises::check(plan, run));
+            facts.extend(isolation::watched(plan, run));
+            facts.extend(promises::check(plan, run, false));
             findings.extend(unsound::check(plan, run, &facts, &alerts::idle(plan, run)));
         }
         RunKind::Control => {
@@ -220,16 +256,18 @@ fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
                 findings.extend(settle::check(plan, run));
                 findings.extend(gateway::check(plan, run, run.states.get(&Moment::Failed)));
             }
-            let judged = expectations(plan, run, twin);
+            let judged = taken_back(plan, run, twin, recovered.as_ref());
             let state = Outcome::worst(judged.iter().map(|finding| finding.outcome));
             class = Some(class::class(rollback.result, state));
             findings.extend(rollback::check(plan, run, effect == Some(false)));
             findings.extend(again::check(plan, run, others));
             findings.extend(alerts::check(plan, run, &traffic));
+            findings.extend(isolation::check(plan, run));
             // What nobody has rolled back says nothing about the rollback.
             let invoked = run.triggered.as_ref().is_none_or(|(happened, _)| *happened);
             if invoked && run.after().is_some() {
                 findings.extend(judged);
+                findings.extend(recovery::check(plan, run, recovered.as_ref()));
                 findings.extend(service::check(plan, run.kind, &traffic));
             }
         }
@@ -253,10 +291,23 @@ fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
         findings,
         rows: run.rows.clone(),
         recovered_ms: run.recovered_ms,
+        precheck: precheck_verdict(plan, run),
+        recovery: recovered,
         alerts: alerts::verdicts(plan, run),
         traffic,
         took_ms: run.ended_ms.map_or(0, |ended| ended - run.began_ms),
     }
+}
+
+/// What the pre-check that a run tries has said.
+fn precheck_verdict(plan: &Plan, run: &Run) -> Option<PrecheckVerdict> {
+    let precheck = prechecks::of(plan.forward_only.as_ref()?, run)?;
+    let says_no = match prechecks::tried(plan, run).map(|finding| finding.outcome) {
+        Some(Outcome::Pass) => Some(true),
+        Some(Outcome::Fail) => Some(false),
+        Some(Outcome::Inconclusive) | None => None,
+    };
+    Some(PrecheckVerdict { name: precheck.name.clone(), says_no })
 }
 
 /// Whether an operation of it is broken at a point.

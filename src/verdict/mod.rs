@@ -6,6 +6,8 @@ mod class;
 mod difference;
 mod explain;
 mod footprint;
+#[cfg(test)]
+pub(crate) mod forward_only_tests;
 mod impact;
 mod judge;
 mod level;

@@ -69,6 +69,8 @@ pub struct ScenarioVerdict {
     pub rollback: Vec<String>,
     /// How long the rollback may take, in milliseconds.
     pub within_ms: u64,
+    /// Why there is no way back, and what stands in its place; none where there is one.
+    pub forward_only: Option<ForwardOnlyVerdict>,
     /// The runs: idle, control, finished, interrupted.
     pub runs: Vec<RunVerdict>,
     /// Findings on the scenario as a whole.
@@ -82,6 +84,15 @@ pub struct ScenarioVerdict {
     /// What the scenario asks to be told about: exceptions with their reasons, states not judged,
     /// Compose keys without meaning.
     pub remarks: Vec<String>,
+}
+
+/// A change without a way back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForwardOnlyVerdict {
+    /// Why there is none.
+    pub because: String,
+    /// The names of its pre-checks.
+    pub prechecks: Vec<String>,
 }
 
 impl ScenarioVerdict {
@@ -380,12 +391,46 @@ pub struct RunVerdict {
     pub rows: Vec<(String, RowsDiffer)>,
     /// From the beginning of the rollback to the moment when all services were well.
     pub recovered_ms: Option<u64>,
+    /// The pre-check whose condition was broken; none for other runs.
+    pub precheck: Option<PrecheckVerdict>,
+    /// How long the recovery took and what it lost, where that is asked.
+    pub recovery: Option<RecoveryVerdict>,
     /// When its alerts fired and resolved.
     pub alerts: Vec<AlertVerdict>,
     /// How its clients were served, and what became of what they had been told.
     pub traffic: Vec<TrafficVerdict>,
     /// How long the run took.
     pub took_ms: u64,
+}
+
+/// What a pre-check said when its condition was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrecheckVerdict {
+    /// Its name.
+    pub name: String,
+    /// Whether it said no; none when that cannot be told.
+    pub says_no: Option<bool>,
+}
+
+/// How long a recovery took and what it lost, beside what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryVerdict {
+    /// From the failure until services and clients were well, in milliseconds; none when one was not.
+    pub took_ms: Option<u64>,
+    /// Acknowledged writes, as they were read back.
+    pub acknowledged: u64,
+    /// Of those, how many are gone or have fallen back to what was there before.
+    pub gone: u64,
+    /// From the first of them until the failure, or the last of them, in milliseconds.
+    pub span_ms: u64,
+    /// Whether everything could be read back.
+    pub is_read_back: bool,
+    /// How long it may take; none where that is not asked.
+    pub rto_ms: Option<u64>,
+    /// How long the span may be; none where that is not asked.
+    pub rpo_ms: Option<u64>,
+    /// How many may be gone; none where that is not asked.
+    pub lost: Option<u64>,
 }
 
 /// When an alert fired and resolved, in milliseconds after the failure; before it where negative.

@@ -12,9 +12,11 @@ use crate::diagnostic::Place;
 use crate::journal::Record;
 use crate::journal::event::{Completed, Ending, Event, FORMAT, Moment, Operation, RunKind};
 use crate::plan::DrillPlan;
+use crate::plan::forward_only::{ForwardOnly, Isolation, Precheck};
 use crate::plan::model::{
-    Action, Database, Deploy, Engine, Entry, Expect, Failure, Fault, Heal, Image, Plan, PlannedFault, Point,
-    Reference, Rollback, Side, StateExpectation, StateKind, Statement, Step, Trigger, When,
+    Action, Database, Deploy, Engine, Entry, Expect, Expectation, Fact, Failure, Fault, Heal, Image, Plan,
+    PlannedFault, Point, Reference, Rollback, Side, StateExpectation, StateKind, Statement, Step, Trigger,
+    When,
 };
 use crate::stage::{Health, ServiceState};
 use crate::state::model::{Fingerprint, Leftovers, ServerFacts, StoreCapture, TableData};
@@ -90,12 +92,14 @@ pub(crate) fn plan() -> Plan {
             steps: vec![step("sql on db: down.sql, 1 statement", &["ALTER TABLE orders"], 25)],
             at: place(24),
         },
+        forward_only: None,
         expect: Expect {
             states: (30..).zip(StateKind::ALL).map(|(line, kind)| (kind, state(line))).collect(),
             change_fails: false,
             facts: Vec::new(),
             always: Vec::new(),
             alerts: Vec::new(),
+            recovery: None,
             at: place(29),
         },
         traffic: Vec::new(),
@@ -107,6 +111,44 @@ pub(crate) fn plan() -> Plan {
         lint: crate::lint::Linted::default(),
         reach: BTreeMap::new(),
     }
+}
+
+/// The same change without a way back: a fresh backup is asked for before it, and `billing` must not be touched.
+pub(crate) fn forward() -> Plan {
+    let fact = Fact::Healthy { service: "billing".to_owned() };
+    let (within, title) = (Duration::ZERO, "billing is well".to_owned());
+    let watched = Expectation { fact, within, title, at: place(54) };
+    let forward_only = ForwardOnly {
+        because: "the notes cannot be brought back".to_owned(),
+        prechecks: vec![Precheck {
+            name: "a fresh backup".to_owned(),
+            steps: vec![step("exec in db: fresh-backup", &["SELECT"], 51)],
+            broken_by: vec![step("exec in db: age-backup", &["UPDATE"], 52)],
+            at: place(50),
+        }],
+        isolation: Some(Isolation {
+            services: Default::default(),
+            stores: ["billing".to_owned()].into(),
+            always: vec![watched],
+            at: place(53),
+        }),
+        recovers: true,
+        at: place(49),
+    };
+    Plan { forward_only: Some(forward_only), ..plan() }
+}
+
+/// A run of that plan which tries its pre-check.
+pub(super) fn tried_run(events: Vec<Event>) -> super::timeline::Run {
+    let mut run = run_of(RunKind::Precheck, events);
+    run.precheck = Some(0);
+    run
+}
+
+/// A run of that plan.
+pub(super) fn run_of(kind: RunKind, events: Vec<Event>) -> super::timeline::Run {
+    let records = journal(entry(forward()), vec![(kind, events)]);
+    Timeline::new(&records).expect("a journal begins with its plan").runs.remove(0)
 }
 
 /// Clients who write orders.
@@ -190,7 +232,7 @@ pub(crate) fn ended(operation: Operation, ending: Ending) -> Event {
 pub(crate) fn events(kind: RunKind, after: StoreCapture) -> Vec<Event> {
     let mut events = vec![Event::StageUp, captured(Moment::Before, store(1000, "1"))];
     match kind {
-        RunKind::Idle | RunKind::Reference | RunKind::Lane => {}
+        RunKind::Idle | RunKind::Reference | RunKind::Lane | RunKind::Precheck => {}
         RunKind::Control => events.push(ended(Operation::Change, Ending::Ok)),
         RunKind::Finished => {
             events.push(ended(Operation::Change, Ending::Ok));
@@ -242,7 +284,10 @@ pub(crate) fn journal(entry: Entry, runs: Vec<(RunKind, Vec<Event>)>) -> Vec<Rec
     let (tool, owner) = ("backout 0.1.0".to_owned(), String::new());
     let mut all = vec![(None, Event::Started { format: FORMAT, tool, owner, plan: Box::new(plan) })];
     for (number, (kind, events)) in (1..).zip(runs) {
-        all.push((Some(number), Event::RunStarted { scenario: scenario.clone(), kind, case: None }));
+        all.push((
+            Some(number),
+            Event::RunStarted { scenario: scenario.clone(), kind, case: None, precheck: None },
+        ));
         all.extend(events.into_iter().map(|event| (Some(number), event)));
     }
     all.push((None, Event::Ended));

@@ -204,6 +204,8 @@ pub struct Run {
     pub kind: RunKind,
     /// For a run of a sweep: where and how it is broken.
     pub case: Option<Case>,
+    /// For a run that tries a pre-check: its position in the plan.
+    pub precheck: Option<u32>,
     /// Whether its stage was built anew for it.
     pub rebuilt: bool,
     /// How the rollback ended that was itself broken; the other is the one that followed.
@@ -273,6 +275,7 @@ impl Run {
             scenario: scenario.to_owned(),
             kind,
             case: None,
+            precheck: None,
             rebuilt: false,
             broken_rollback: None,
             began_ms,
@@ -319,6 +322,18 @@ impl Run {
     /// The state at the end.
     pub fn after(&self) -> Option<&State> {
         self.states.get(&Moment::After)
+    }
+
+    /// Whether it came to its end: whatever it was to show was looked at.
+    pub fn is_whole(&self) -> bool {
+        match self.precheck {
+            Some(_) => {
+                let broken = self.operations.get(&Operation::Breaking);
+                let unbroken = broken.is_some_and(|broken| broken.ending != Ending::Ok);
+                unbroken || self.operations.contains_key(&Operation::Precheck)
+            }
+            None => self.after().is_some(),
+        }
     }
 
     fn note(&mut self, event: &Event, ms: u64) {
@@ -489,10 +504,10 @@ impl Timeline {
 
     fn note(&mut self, record: &Record) {
         match &record.event {
-            Event::RunStarted { scenario, kind, case } => {
+            Event::RunStarted { scenario, kind, case, precheck } => {
                 let number = record.run.unwrap_or_default();
                 let mut run = Run::new(number, scenario, *kind, record.ms);
-                run.case = case.as_deref().cloned();
+                (run.case, run.precheck) = (case.as_deref().cloned(), *precheck);
                 self.runs.push(run);
             }
             Event::Surveyed { scenario, survey } => {
@@ -511,7 +526,7 @@ impl Timeline {
             Event::Signal { name } => self.signal = Some(name.clone()),
             Event::Resumed => {
                 (self.signal, self.complete) = (None, false);
-                self.runs.retain(|run| run.after().is_some() && run.ended_ms.is_some());
+                self.runs.retain(|run| run.is_whole() && run.ended_ms.is_some());
             }
             Event::Ended => self.complete = true,
             event => {

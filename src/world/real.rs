@@ -18,7 +18,7 @@ use super::store::Postgres;
 use crate::compose::Project;
 use crate::http;
 use crate::plan::Plan;
-use crate::plan::model::{self, Action, Deploy, HttpCall, Image};
+use crate::plan::model::{self, Action, Deploy, HttpCall, Image, Step};
 use crate::plan::observe::Observed;
 use crate::progress::Progress;
 use crate::run::world::{Answer, Images, ResolvedImage};
@@ -121,7 +121,11 @@ impl World for RealWorld {
             images.services.insert(service, image.id.clone());
             resolved.push(shown(image));
         }
-        let steps = plan.change.iter().chain(&plan.rollback.steps).chain(&plan.seed);
+        let mut steps: Vec<&Step> =
+            plan.change.iter().chain(&plan.rollback.steps).chain(&plan.seed).collect();
+        if let Some(forward_only) = &plan.forward_only {
+            steps.extend(forward_only.precheck_steps().chain(forward_only.breaking_steps()));
+        }
         for step in steps {
             let Action::Deploy(Deploy { image: Some(image), .. }) = &step.action else { continue };
             if images.deployed(image).is_none() {

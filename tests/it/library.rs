@@ -327,3 +327,59 @@ fn a_migration_that_touches_more_than_it_is_said_to() {
     assert_eq!(undeclared.len(), 1, "{wrong:#}");
     assert_eq!(undeclared[0]["name"], "public.customers");
 }
+
+#[test]
+fn a_change_without_a_way_back_behind_gates_that_never_say_no() {
+    let (_, card) = drilled(
+        "forward-only",
+        &["NEVER SAYS NO no version 1 is served", "NEVER SAYS NO a backup of the last hour"],
+    );
+    let says_no = |scenario: &Value| {
+        let runs = scenario["runs"].as_array().unwrap().iter().filter(|run| run["kind"] == "precheck");
+        let tried = runs.map(|run| {
+            let (change, rollback) = (&run["change"]["result"], &run["rollback"]["result"]);
+            assert_eq!((change, rollback), (&json!("not_invoked"), &json!("not_invoked")), "{run:#}");
+            (run["precheck"]["name"].clone(), run["precheck"]["says_no"].clone())
+        });
+        tried.collect::<Vec<_>>()
+    };
+    let both = |says_no: bool| {
+        let names = ["no version 1 is served", "a backup of the last hour"];
+        names.map(|name| (json!(name), json!(says_no))).to_vec()
+    };
+    let (wrong, right) = (scenario(&card, "forward-only/wrong"), scenario(&card, "forward-only/right"));
+    assert_eq!((says_no(wrong), says_no(right)), (both(false), both(true)));
+    for half in [wrong, right] {
+        let because = half["forward_only"]["because"].as_str().unwrap();
+        assert!(because.starts_with("no copy of the notes may stay"), "{because}");
+        let interrupted = run_of(half, "interrupted");
+        assert_eq!((&interrupted["effect"], &interrupted["class"]), (&json!(true), &json!("restored")));
+        assert_eq!(
+            (&interrupted["recovery"]["gone"], &interrupted["recovery"]["rpo_seconds"]),
+            (&json!(0), &json!(0.0))
+        );
+        assert!(interrupted["recovery"]["seconds"].as_f64() > Some(0.0), "{interrupted:#}");
+        let findings = interrupted["findings"].as_array().unwrap();
+        let isolated: Vec<&str> = findings
+            .iter()
+            .filter(|found| found["check"] == "isolation" && found["outcome"] == "pass")
+            .filter_map(|found| found["message"].as_str())
+            .collect();
+        assert_eq!(isolated[0], "sessions as before, after the failure and at the end");
+        assert!(isolated[1].starts_with("GET /healthz on api is 200, at each of"), "{isolated:?}");
+    }
+}
+
+#[test]
+fn a_restore_that_is_held_to_its_objectives() {
+    let (_, card) = drilled("recovery", &["NOT AS ALLOWED all well", "are gone, of", "(allowed 0.0 s)"]);
+    for kind in ["finished", "interrupted"] {
+        let wrong = &run_of(scenario(&card, "recovery/wrong"), kind)["recovery"];
+        let seconds = |key: &str| wrong[key].as_f64().unwrap();
+        assert!(wrong["gone"].as_u64() > Some(0) && seconds("span_seconds") > 0.0, "{kind}: {wrong:#}");
+        assert!(seconds("seconds") < seconds("rto_seconds"), "it is fast, and that is not enough: {wrong:#}");
+        let right = &run_of(scenario(&card, "recovery/right"), kind)["recovery"];
+        assert_eq!((&right["gone"], &right["span_seconds"]), (&json!(0), &json!(0.0)), "{kind}");
+        assert!(right["seconds"].as_f64() < right["rto_seconds"].as_f64(), "{kind}: {right:#}");
+    }
+}

@@ -14,6 +14,7 @@ mod delivery;
 mod drills;
 mod exactness;
 mod files_state;
+mod forward_only;
 mod impact;
 mod library;
 mod lint;

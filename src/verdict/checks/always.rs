@@ -13,7 +13,7 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run) -> Vec<Finding> {
     always.map(|(position, expectation)| finding(expectation, run, run.watched.get(&position))).collect()
 }
 
-fn finding(expectation: &Expectation, run: &Run, watched: Option<&Watched>) -> Finding {
+pub(super) fn finding(expectation: &Expectation, run: &Run, watched: Option<&Watched>) -> Finding {
     let title = &expectation.title;
     let finding = match watched {
         Some(Watched { violation: Some(violation), .. }) => {

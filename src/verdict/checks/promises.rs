@@ -10,12 +10,12 @@ use crate::verdict::explain::keys;
 use crate::verdict::model::Finding;
 use crate::verdict::timeline::Run;
 
-/// One finding for each traffic.
-pub(in crate::verdict) fn check(plan: &Plan, run: &Run) -> Vec<Finding> {
+/// One finding for each traffic. `may_lose`: what is gone is no more than the scenario allows.
+pub(in crate::verdict) fn check(plan: &Plan, run: &Run, may_lose: bool) -> Vec<Finding> {
     let findings = plan.traffic.iter().map(|traffic| {
         let back = run.traffic.get(&traffic.name).and_then(|served| served.back.as_ref());
         let finding = match back {
-            Some(back) => judged(traffic, back, restored(plan)),
+            Some(back) => judged(traffic, back, restored(plan), may_lose),
             None => {
                 let message = format!("what was written by {} was not read back", traffic.name);
                 Finding::new(Check::Promises, Outcome::Inconclusive, message)
@@ -31,8 +31,9 @@ fn restored(plan: &Plan) -> Option<&Step> {
     plan.rollback.steps.iter().find(|step| matches!(step.action, Action::Restore(_)))
 }
 
-fn judged(traffic: &Traffic, back: &ReadBack, restored: Option<&Step>) -> Finding {
-    let broken = broken(back);
+fn judged(traffic: &Traffic, back: &ReadBack, restored: Option<&Step>, may_lose: bool) -> Finding {
+    let excused = |few: &Few| may_lose && std::ptr::eq(few, &raw const back.lost);
+    let broken: Vec<(&Few, &str)> = broken(back).into_iter().filter(|(few, _)| !excused(few)).collect();
     let promised = format!("{} acknowledged", grouped(back.present));
     if !broken.is_empty() {
         let said: Vec<String> =
@@ -62,7 +63,11 @@ fn judged(traffic: &Traffic, back: &ReadBack, restored: Option<&Step>) -> Findin
         0 => String::new(),
         unknown => format!("; {unknown} of unknown fate, {} there", back.unknown_there),
     };
-    let brief = format!("{promised}, all there{unknown}");
+    let there = match back.lost.count {
+        0 => "all there".to_owned(),
+        lost => format!("{} gone, as allowed", grouped(lost)),
+    };
+    let brief = format!("{promised}, {there}{unknown}");
     Finding::new(Check::Promises, Outcome::Pass, format!("{}: {brief}", traffic.name)).brief(brief)
 }
 
@@ -110,7 +115,7 @@ mod tests {
     }
 
     fn outcome(back: ReadBack) -> (Outcome, String) {
-        let finding = judged(&traffic(), &back, None);
+        let finding = judged(&traffic(), &back, None, false);
         (finding.outcome, finding.message)
     }
 
@@ -126,7 +131,7 @@ mod tests {
         assert_eq!(outcome(ReadBack { unanswered: few(1), ..kept }).0, Outcome::Inconclusive);
         let back = ReadBack { lost: few(3), ..ReadBack::default() };
         assert_eq!(
-            judged(&traffic(), &back, Some(&restore())).next.unwrap(),
+            judged(&traffic(), &back, Some(&restore()), false).next.unwrap(),
             "rollback is not backup: `restore db from the backup before` took back 3 acknowledged writes of 2.5 s; \
              keep them apart and replay them, or change the schema back and leave the rows"
         );

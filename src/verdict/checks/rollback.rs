@@ -11,9 +11,13 @@ use crate::verdict::timeline::Run;
 pub(in crate::verdict) fn check(plan: &Plan, run: &Run, no_effect: bool) -> Vec<Finding> {
     let at = &plan.rollback.at;
     if let Some((false, seen)) = &run.triggered {
-        let message = format!("the rollback was not invoked: {seen}");
+        let message = format!("the {} was not invoked: {seen}", plan.way_back());
         let finding = Finding::new(Check::Rollback, Outcome::Inconclusive, message).at(at);
-        return vec![finding.next(who_starts_it(&plan.rollback.when))];
+        let next = match plan.rollback.steps.is_empty() {
+            true => "say how the system is recovered: `forward_only.recovery`",
+            false => who_starts_it(&plan.rollback.when),
+        };
+        return vec![finding.next(next)];
     }
     let refusable = plan.rollback.may_refuse && no_effect;
     let first = judged(plan, run, Operation::Rollback, refusable);
@@ -23,10 +27,11 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run, no_effect: bool) -> Vec<
 /// One rollback of a run, where it ended.
 fn judged(plan: &Plan, run: &Run, which: Operation, refusable: bool) -> Option<Finding> {
     let end = run.operations.get(&which)?;
+    let way_back = plan.way_back();
     let name = if which == Operation::RollbackAgain {
-        "the rollback of the change made again"
+        format!("the {way_back} of the change made again")
     } else {
-        "the rollback"
+        format!("the {way_back}")
     };
     let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1000.0);
     let (took, allowed) = (seconds(end.took_ms), seconds(crate::millis::of(plan.rollback.within)));
@@ -45,7 +50,7 @@ fn judged(plan: &Plan, run: &Run, which: Operation, refusable: bool) -> Option<F
             Finding::new(Check::Rollback, Outcome::Pass, format!("exit 0 in {took} (allowed {allowed})"))
         }
         Ending::Failed if refusable => {
-            let message = "the rollback refused, as it may: nothing of the change was applied";
+            let message = format!("{name} refused, as it may: nothing of the change was applied");
             Finding::new(Check::Rollback, Outcome::Pass, message).seen(evidence)
         }
         Ending::Failed => {
