@@ -97,13 +97,6 @@ fn a_pre_check_that_could_not_be_tried_is_refused_with_its_place() {
 }
 
 #[test]
-fn nobody_waits_for_a_service_of_which_nothing_runs() {
-    let stopped = plan(&with("image: 'shop:2'", "replicas: 0"));
-    let Action::Deploy(deploy) = &stopped.change[1].action else { panic!("not a deploy") };
-    assert!(!deploy.until_well);
-}
-
-#[test]
 fn objectives_need_somebody_who_writes() {
     let recovery = |text: &str| with("data: as_before\n", &format!("data: as_before\n  recovery: {text}\n"));
     let planned = plan(&recovery("{ rto: 30s }")).expect.recovery.unwrap();
