@@ -96,11 +96,13 @@ pub enum Check {
     Compatibility,
     /// Did anyone notice: did alerts fire in time after the failure, and resolve after the rollback?
     Alerts,
+    /// Was nothing done twice outside, and was what was done made up for exactly once?
+    Outside,
 }
 
 impl Check {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Stage,
         Self::Change,
         Self::Point,
@@ -130,6 +132,7 @@ impl Check {
         Self::Service,
         Self::Compatibility,
         Self::Alerts,
+        Self::Outside,
     ];
 
     /// The word in YAML, JSON and reports.
@@ -164,6 +167,7 @@ impl Check {
             Self::Service => "service",
             Self::Compatibility => "compatibility",
             Self::Alerts => "alerts",
+            Self::Outside => "outside",
         }
     }
 }

@@ -71,6 +71,9 @@ fn scenario(entry: &Entry) -> String {
     for (name, store) in &plan.stores {
         line("observes", format!("{name}: {}", store.words()));
     }
+    for host in &plan.outside {
+        line("outside", format!("{}, over {}", host.service, host.protocol.word()));
+    }
     steps(&mut line, "seed", &plan.seed);
     steps(&mut line, "change", &plan.change);
     if let Some(failure) = &plan.failure {
@@ -90,6 +93,9 @@ fn scenario(entry: &Entry) -> String {
     for alert in &plan.expect.alerts {
         let (fires, resolves) = (alert.fires_within.as_secs_f64(), alert.resolves_within.as_secs_f64());
         line("expects", format!("alert {} fires within {fires} s, resolves within {resolves} s", alert.name));
+    }
+    for effect in &plan.expect.outside {
+        line("expects", effect.words());
     }
     let runs = if plan.failure.is_some() {
         "control, finished, interrupted, idle"

@@ -11,6 +11,7 @@ use super::model::{
     Action, Covers, Engine, Exception, Expect, Expectation, Fact, HttpCall, Reference, StateExpectation,
     StateKind, Step,
 };
+use super::outside::Effect;
 use super::steps::{self, Owner};
 use crate::scenario::expect as file;
 use crate::scenario::timespan::Timespan;
@@ -25,6 +26,7 @@ pub(super) fn build(
     change: &[Step],
     has_traffic: bool,
     alerts: Vec<Alert>,
+    outside: Vec<Effect>,
 ) -> Expect {
     let written = [
         (StateKind::System, &expect.system),
@@ -39,6 +41,7 @@ pub(super) fn build(
         && expect.always.is_empty()
         && expect.across.is_empty()
         && expect.alerts.is_empty()
+        && expect.outside.is_empty()
         && expect.exec.is_empty()
         && expect.log.is_empty();
     if says_nothing && context.is_whole {
@@ -61,6 +64,7 @@ pub(super) fn build(
         always: always(context, expect, &facts),
         facts,
         alerts,
+        outside,
         at: context.place("expect"),
     }
 }

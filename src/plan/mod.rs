@@ -16,6 +16,7 @@ mod lint;
 pub mod material;
 pub mod model;
 pub mod observe;
+pub mod outside;
 mod pipeline;
 mod point;
 mod statements;

@@ -13,11 +13,12 @@ use super::alerts::Alert;
 use super::database::DatabaseFault;
 use super::material::Material;
 use super::observe::Observed;
+use super::outside::{Effect, Outside};
 use super::traffic::Traffic;
 use crate::compose::Project;
 use crate::compose::model::{Build, PullPolicy};
 use crate::diagnostic::Place;
-use crate::gateway::control::{self, Route, Weather};
+use crate::gateway::control::{self, Protocol, Route, Weather};
 use crate::lint::Linted;
 use crate::secret::Secret;
 
@@ -118,6 +119,9 @@ pub struct Plan {
     /// The gateways, by the service that they stand before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub gateways: BTreeMap<String, Gateway>,
+    /// The hosts that stand for the outside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<Outside>,
     /// What the lint says of the change and the rollback.
     #[serde(default, skip_serializing_if = "Linted::is_empty")]
     pub lint: Linted,
@@ -132,6 +136,13 @@ pub struct Gateway {
     pub routes: Vec<Route>,
     /// The services, and their one-shot containers, that call through it.
     pub clients: BTreeSet<String>,
+}
+
+impl Gateway {
+    /// Whether it stands before nobody: it takes mail itself.
+    pub fn is_sink(&self) -> bool {
+        self.routes.iter().any(|route| route.protocol == Protocol::Smtp && route.outside.is_some())
+    }
 }
 
 /// An observed database.
@@ -671,6 +682,9 @@ pub struct Expect {
     /// Alerts that the failure must set off and the rollback must end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<Alert>,
+    /// Calls to the outside, and what makes up for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<Effect>,
     /// Where it is written.
     pub at: Place,
 }

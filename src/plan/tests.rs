@@ -1,5 +1,7 @@
 //! Every mistake that a scenario or drill can hold, by its text and place.
 
+mod outside;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -14,8 +14,8 @@ use crate::plan::model::StateKind;
 use crate::text::clean;
 use crate::verdict::Verdict;
 use crate::verdict::model::{
-    self, AlertVerdict, CaseVerdict, Class, FaultVerdict, OperationResult, OperationVerdict, PointVerdict,
-    RunVerdict, ScenarioVerdict, StateFact, SweepVerdict,
+    self, AlertVerdict, CallVerdict, CaseVerdict, Class, FaultVerdict, OperationResult, OperationVerdict,
+    Part, PointVerdict, RunVerdict, ScenarioVerdict, StateFact, SweepVerdict,
 };
 
 /// The version of this format.
@@ -230,10 +230,47 @@ pub struct Run {
     pub recovered_seconds: Option<f64>,
     /// The alerts that the failure must set off; none for the other kinds of runs.
     pub alerts: Vec<Alert>,
+    /// Its calls to the outside, in the order in which they began.
+    pub outside: Vec<OutsideCall>,
     /// Its clients.
     pub traffic: Vec<Traffic>,
     /// How long the run took.
     pub seconds: f64,
+}
+
+/// A call to the outside.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OutsideCall {
+    /// The operation during which it began; null between steps.
+    pub during: Option<String>,
+    /// The step of that operation.
+    pub step: Option<u32>,
+    /// How long after the first of them it began.
+    pub after_seconds: f64,
+    /// The host.
+    pub on: String,
+    /// The method and path; of a mail `MAIL` and its recipients.
+    pub call: String,
+    /// What it was about, where a key is declared and there.
+    pub key: Option<String>,
+    /// The status of the answer; null when none came.
+    pub status: Option<u16>,
+    /// What it is to the scenario.
+    pub part: OutsidePart,
+}
+
+/// What a call to the outside is to the scenario.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutsidePart {
+    /// It does something.
+    Effect,
+    /// It makes up for that.
+    Compensation,
+    /// It only reads.
+    Reads,
+    /// Nobody has declared it.
+    Undeclared,
 }
 
 /// When an alert fired and resolved, as it was seen.
@@ -541,9 +578,28 @@ fn run(run: &RunVerdict) -> Option<Run> {
         rows: run.rows.iter().map(rows).collect(),
         recovered_seconds: run.recovered_ms.map(seconds),
         alerts: run.alerts.iter().map(alert).collect(),
+        outside: run.outside.iter().map(outside).collect(),
         traffic: run.traffic.iter().map(Traffic::from).collect(),
         seconds: seconds(run.took_ms),
     })
+}
+
+fn outside(call: &CallVerdict) -> OutsideCall {
+    OutsideCall {
+        during: call.during.map(|(operation, _)| operation.word().to_owned()),
+        step: call.during.map(|(_, step)| step),
+        after_seconds: seconds(call.ms),
+        on: clean(&call.on),
+        call: clean(&call.call),
+        key: call.key.as_deref().map(clean),
+        status: call.status,
+        part: match call.part {
+            Part::Effect(_) => OutsidePart::Effect,
+            Part::Compensation(_) => OutsidePart::Compensation,
+            Part::Reads => OutsidePart::Reads,
+            Part::Undeclared => OutsidePart::Undeclared,
+        },
+    }
 }
 
 fn alert(alert: &AlertVerdict) -> Alert {

@@ -101,6 +101,8 @@ impl Heard {
             }
             Report::Note(note) | Report::Missed(note) => self.notes.push(note),
             Report::Asked(_)
+            | Report::Calling(_)
+            | Report::Called(_)
             | Report::Held(_)
             | Report::Ready
             | Report::Done { .. }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::expect::{Expect, SqlFact};
 use super::failure::{Failure, StepName};
-use super::observe::{Alerts, Document, Folder, RabbitMq, Redis};
+use super::observe::{Alerts, Document, Folder, Outside, RabbitMq, Redis};
 use super::step::{JobStep, Step};
 use super::timespan::Timespan;
 use super::traffic::Traffic;
@@ -183,6 +183,9 @@ pub struct Observe {
     /// The Alertmanager whose alerts are expected, or start the rollback. Alerts are no state: they are
     /// watched, and not compared.
     pub alerts: Option<Alerts>,
+    /// Hosts that stand for the outside: every call of the change and the rollback to them is recorded.
+    #[serde(default)]
+    pub outside: Vec<Outside>,
 }
 
 /// An observed database.

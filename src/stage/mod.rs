@@ -161,6 +161,10 @@ pub trait Gateway: Send + Sync {
 
     /// What it reports from now on; whoever listened before hears no more.
     fn listen(&self) -> tokio::sync::mpsc::UnboundedReceiver<Report>;
+
+    /// What it tells of calls to the outside from now on, with its notes; whoever heard that before hears
+    /// no more.
+    fn calls(&self) -> tokio::sync::mpsc::UnboundedReceiver<Report>;
 }
 
 /// What there is to say about an order that a gateway has carried out.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::checks::again::Others;
 use super::checks::{
-    again, alerts, always, change, coverage, exceptions, facts, fault, gateway, lossy, point, promises,
-    rollback, service, settle, stage, states, unsound, vacuous,
+    again, alerts, always, change, coverage, exceptions, facts, fault, gateway, lossy, outside, point,
+    promises, rollback, service, settle, stage, states, unsound, vacuous,
 };
 use super::class;
 use super::footprint;
@@ -85,6 +85,7 @@ fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
     runs.sort_by_key(|run| (run.kind, run.number));
     let mut findings = exceptions::check(plan, &happened);
     findings.extend(lossy::check(plan));
+    findings.extend(outside::untried(plan, &happened));
     findings.extend(missing_runs(timeline, plan, &runs));
     let sweep = sweep::verdict(timeline, plan, &runs);
     findings.extend(sweep.as_ref().and_then(sweep::untried));
@@ -166,6 +167,7 @@ fn expectations(plan: &Plan, run: &Run, twin: Option<&State>) -> Vec<Finding> {
     judged.extend(facts::check(plan, run));
     judged.extend(always::check(plan, run));
     judged.extend(promises::check(plan, run));
+    judged.extend(outside::check(plan, run));
     judged
 }
 
@@ -194,6 +196,7 @@ fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
             let mut facts = facts::check(plan, run);
             facts.extend(always::check(plan, run));
             facts.extend(promises::check(plan, run));
+            facts.extend(outside::check(plan, run));
             findings.extend(unsound::check(plan, run, &facts, &alerts::idle(plan, run)));
         }
         RunKind::Control => {
@@ -250,6 +253,7 @@ fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
         rows: run.rows.clone(),
         recovered_ms: run.recovered_ms,
         alerts: alerts::verdicts(plan, run),
+        outside: outside::verdicts(plan, run),
         traffic,
         took_ms: run.ended_ms.map_or(0, |ended| ended - run.began_ms),
     }

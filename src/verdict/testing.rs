@@ -96,6 +96,7 @@ pub(crate) fn plan() -> Plan {
             facts: Vec::new(),
             always: Vec::new(),
             alerts: Vec::new(),
+            outside: Vec::new(),
             at: place(29),
         },
         traffic: Vec::new(),
@@ -103,6 +104,7 @@ pub(crate) fn plan() -> Plan {
         digests: BTreeMap::from([("x.sql".to_owned(), "ab".repeat(32))]),
         material: Default::default(),
         gateways: BTreeMap::new(),
+        outside: Vec::new(),
         lint: crate::lint::Linted::default(),
         reach: BTreeMap::new(),
     }

@@ -17,6 +17,7 @@ mod files_state;
 mod library;
 mod lint;
 mod mariadb_state;
+mod outside;
 mod postgres_any;
 mod postgres_data;
 mod postgres_faults;

@@ -10,6 +10,7 @@ pub(super) mod facts;
 pub(super) mod fault;
 pub(super) mod gateway;
 pub(super) mod lossy;
+pub(super) mod outside;
 pub(super) mod point;
 pub(super) mod promises;
 pub(super) mod rollback;

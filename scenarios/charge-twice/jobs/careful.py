@@ -1,0 +1,61 @@
+"""Charges open orders, notes them as paid, and mails a receipt for each.
+
+Before it calls anybody it writes the order and a key into `charges`, and each try sends that key: the provider knows
+a repetition by it, so the job may be killed anywhere and begun again. A mail has no such key: it is noted as sent
+before it is sent, because no receipt is better than two. `--undo` refunds what `charges` says, with keys of their own,
+and may itself be killed and begun again.
+"""
+
+import sys
+import uuid
+
+import psycopg2
+from outside import mail, payments
+
+
+def charge(connection):
+    keep_list(connection)
+    for (order,) in run(connection, "SELECT id FROM orders WHERE state = 'open' ORDER BY id"):
+        run(connection, "INSERT INTO charges VALUES (%s, %s, false) ON CONFLICT DO NOTHING", order, str(uuid.uuid4()))
+        ((key,),) = run(connection, "SELECT key FROM charges WHERE id = %s", order)
+        if payments("/charges", order, key) != 201:
+            sys.exit(f"order {order} could not be charged")
+        run(connection, "UPDATE orders SET state = 'paid' WHERE id = %s", order)
+        tell(connection, order, "Receipt", told=True)
+
+
+def undo(connection):
+    # Where nothing was done there is nothing to undo, and this makes that the ordinary case.
+    keep_list(connection)
+    for order, key in run(connection, "SELECT id, key FROM charges ORDER BY id"):
+        # The job may have been killed before it called: the provider has nothing to refund then.
+        status = payments("/refunds", order, f"refund-{key}")
+        if status not in (201, 404):
+            sys.exit(f"order {order} could not be refunded")
+        run(connection, "UPDATE orders SET state = 'open' WHERE id = %s", order)
+        if status == 201:
+            tell(connection, order, "Refund", told=False)
+        run(connection, "DELETE FROM charges WHERE id = %s", order)
+    run(connection, "DROP TABLE charges")
+
+
+def tell(connection, order, what, told):
+    """Writes to the customer, unless that was noted before."""
+    if run(connection, "UPDATE charges SET told = %s WHERE id = %s AND told <> %s RETURNING id", told, order, told):
+        ((customer,),) = run(connection, "SELECT customer FROM orders WHERE id = %s", order)
+        mail(customer, f"{what} for order {order}")
+
+
+def keep_list(connection):
+    run(connection, "CREATE TABLE IF NOT EXISTS charges (id bigint PRIMARY KEY, key text NOT NULL, told boolean NOT NULL)")
+
+
+def run(connection, statement, *values):
+    """One statement in a transaction of its own; its rows."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+database = psycopg2.connect("")
+undo(database) if "--undo" in sys.argv else charge(database)
