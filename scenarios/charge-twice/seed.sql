@@ -7,4 +7,4 @@ CREATE TABLE orders (
 
 INSERT INTO orders (id, customer, amount, state)
 SELECT n, 'reader-' || n || '@customers.example', n * 7 + 0.99, 'open'
-FROM generate_series(1, 5) AS n;
+FROM generate_series(1, 3) AS n;

@@ -276,6 +276,8 @@ pub enum Report {
     Calling(Calling),
     /// A call to the outside is over.
     Called(Called),
+    /// Calls to the outside may be made that are not told, because a conversation is not understood; why.
+    Untold(String),
     /// Something about a conversation that whoever reads the results should know.
     Note(String),
 }

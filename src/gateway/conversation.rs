@@ -246,7 +246,8 @@ impl Conversation {
         self.opaque.store(true, Ordering::Release);
         let service = &self.route.route.service;
         let note = format!("connection {} to {service} is no longer understood: {why}", self.number);
-        self.route.board.say(Report::Note(note));
+        let outside = self.route.route.outside.is_some();
+        self.route.board.say(if outside { Report::Untold(note) } else { Report::Note(note) });
     }
 
     /// Sends what the reader has let pass.

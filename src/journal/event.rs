@@ -321,7 +321,7 @@ pub enum Event {
         service: String,
         /// The calls that ended.
         calls: Vec<OutsideCall>,
-        /// What the gateway had to say besides: what it did not understand, and what was not told.
+        /// What it could not tell, and why.
         notes: Vec<String>,
         /// Whether nobody listens any more: the run is at its end.
         last: bool,

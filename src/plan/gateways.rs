@@ -85,6 +85,9 @@ fn outside(
         gateways.insert(service, Gateway { routes, clients });
         return;
     }
+    if !context.project.services.contains_key(&service) {
+        return;
+    }
     let need = Need { service, path, protocol: Some(Protocol::Http) };
     let Some(port) = host.port.or_else(|| known_port(context, &need)) else {
         return drop(route(context, &need, None));

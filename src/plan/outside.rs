@@ -117,8 +117,8 @@ pub(super) fn hosts(context: &mut Context<'_>, written: &[written::Outside]) -> 
             context.wrong(&path, format!("`{}` is named twice", host.service));
         } else if protocol == Protocol::Smtp {
             context.sinks.insert(host.service.clone());
-        } else if !context.service(&path, &host.service) {
-            continue;
+        } else {
+            context.service(&path, &host.service);
         }
         hosts.push(Outside { service: host.service.clone(), protocol, at: context.place(&path) });
     }

@@ -125,8 +125,10 @@ impl Ear {
                     self.ended.push(call);
                 }
             }
-            Report::Note(note) => self.notes.push(note),
-            Report::Asked(_)
+            Report::Untold(why) => self.notes.push(why),
+            // A host that cannot be reached was not called.
+            Report::Note(_)
+            | Report::Asked(_)
             | Report::Answered(_)
             | Report::Missed(_)
             | Report::Held(_)

@@ -162,8 +162,8 @@ pub trait Gateway: Send + Sync {
     /// What it reports from now on; whoever listened before hears no more.
     fn listen(&self) -> tokio::sync::mpsc::UnboundedReceiver<Report>;
 
-    /// What it tells of calls to the outside from now on, with its notes; whoever heard that before hears
-    /// no more.
+    /// What it tells of calls to the outside from now on, and what of them it cannot tell; whoever heard that
+    /// before hears no more.
     fn calls(&self) -> tokio::sync::mpsc::UnboundedReceiver<Report>;
 }
 

@@ -201,7 +201,7 @@ fn a_batch_job_that_is_killed_between_two_commits() {
 fn a_job_that_charges_customers_and_is_begun_again() {
     let (_, card) = drilled(
         "charge-twice",
-        &["POST /charges on payments was done twice for 3", "not made up for by POST /refunds on payments"],
+        &["POST /charges on payments was done twice for 2", "not made up for by POST /refunds on payments"],
     );
     let right = run_of(scenario(&card, "charge-twice/right"), "interrupted").clone();
     assert_eq!((&right["point"]["side"], &right["verdict"]), (&json!("after"), &json!("pass")));

@@ -12,12 +12,15 @@ import uuid
 import psycopg2
 from outside import mail, payments
 
+# The key that is there already, where there is one.
+KEY = """INSERT INTO charges VALUES (%s, %s, false)
+         ON CONFLICT (id) DO UPDATE SET key = charges.key RETURNING key"""
+
 
 def charge(connection):
     keep_list(connection)
     for (order,) in run(connection, "SELECT id FROM orders WHERE state = 'open' ORDER BY id"):
-        run(connection, "INSERT INTO charges VALUES (%s, %s, false) ON CONFLICT DO NOTHING", order, str(uuid.uuid4()))
-        ((key,),) = run(connection, "SELECT key FROM charges WHERE id = %s", order)
+        ((key,),) = run(connection, KEY, order, str(uuid.uuid4()))
         if payments("/charges", order, key) != 201:
             sys.exit(f"order {order} could not be charged")
         run(connection, "UPDATE orders SET state = 'paid' WHERE id = %s", order)

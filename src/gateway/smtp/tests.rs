@@ -8,8 +8,11 @@ use super::*;
 const UP: Toward = Toward::Server;
 const DOWN: Toward = Toward::Client;
 
+/// A conversation.
+type Talk<'a> = &'a [(Toward, &'a [u8])];
+
 /// One mail to two, of whom one is refused; then another.
-const TALK: &[(Toward, &[u8])] = &[
+const TALK: Talk<'static> = &[
     (DOWN, b"220 mx\r\n"),
     (UP, b"EHLO x\r\n"),
     (DOWN, b"250-mx\r\n250 8BITMIME\r\n"),
@@ -56,7 +59,7 @@ fn a_mail_is_asked_for_with_those_who_get_it_and_answered_when_it_is_taken() {
 #[test]
 fn a_conversation_that_changes_into_something_else_is_opaque() {
     let greeting: (Toward, &[u8]) = (DOWN, b"220 mx\r\n");
-    let cases: &[(&[(Toward, &[u8])], &str)] = &[
+    let cases: &[(Talk<'_>, &str)] = &[
         (&[greeting, (UP, b"STARTTLS\r\n"), (DOWN, b"220 go\r\n"), (UP, b"\x16\x03")], "TLS"),
         (&[greeting, (UP, b"AUTH LOGIN\r\n"), (DOWN, b"334 VXNl\r\n")], "authentication"),
         (&[greeting, (UP, b"BDAT 9 LAST\r\n"), (DOWN, b"250 ok\r\n")], "BDAT"),
@@ -69,7 +72,7 @@ fn a_conversation_that_changes_into_something_else_is_opaque() {
         assert_untouched(&heard, talk);
         assert!(told(&heard).last().unwrap().contains(why), "{why}: {:?}", told(&heard));
     }
-    let refused: &[(Toward, &[u8])] = &[greeting, (UP, b"STARTTLS\r\n"), (DOWN, b"502 no\r\n")];
+    let refused: Talk<'_> = &[greeting, (UP, b"STARTTLS\r\n"), (DOWN, b"502 no\r\n")];
     assert!(hear(&mut Smtp::new(), refused, &mut || usize::MAX).said.is_empty());
 }
 

@@ -60,7 +60,7 @@ fn a_gateway_stands_before_each_host_and_keeps_the_declared_fields() {
     assert_eq!(mail.routes[0].outside, Some(headers(&["Subject"]).into_iter().collect()));
     let End::Compensated(refund) = &plan.expect.outside[0].end else { panic!("{:?}", plan.expect.outside) };
     assert_eq!(refund.words(), "POST /charges/*/refund on payments");
-    assert_eq!((plan.expect.outside[1].at.line, plan.outside[1].at.line), (20, 8));
+    assert_eq!((plan.expect.outside[1].at.line, plan.outside[1].at.line), (21, 8));
 }
 
 #[test]

@@ -98,11 +98,17 @@ impl<'r> Told<'r> {
             let part = if reads { Part::Reads } else { Part::Undeclared };
             return Self { called, part, key: None, idempotent: None, fate };
         };
-        let value = |field: &Option<Field>| match field.as_ref()? {
+        let value = |field: Option<&Field>| match field? {
             Field::Path => Some(starred.clone()),
             field => made.content.as_ref()?.fields.get(&field.words()).cloned(),
         };
-        Self { called, part, key: value(&call.key), idempotent: value(&call.idempotent_by), fate }
+        Self {
+            called,
+            part,
+            key: value(call.key.as_ref()),
+            idempotent: value(call.idempotent_by.as_ref()),
+            fate,
+        }
     }
 
     /// `rollback, step 1: POST /charges about 3 (k1) → 201`.

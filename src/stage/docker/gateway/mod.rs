@@ -356,7 +356,7 @@ impl Heard {
             Some(report @ (Report::Calling(_) | Report::Called(_))) => self.tell_of_calls(report),
             Some(report) => {
                 match &report {
-                    Report::Note(_) => self.tell_of_calls(report.clone()),
+                    Report::Untold(_) => self.tell_of_calls(report.clone()),
                     Report::Held(held) => drop(self.held.send_replace(Some(Ok(held.clone())))),
                     Report::Missed(why) => drop(self.held.send_replace(Some(Err(why.clone())))),
                     _ => {}
@@ -384,7 +384,7 @@ impl Heard {
 
     fn end(&mut self) {
         self.ended = true;
-        self.tell_of_calls(Report::Note("the gateway has ended".to_owned()));
+        self.tell_of_calls(Report::Untold("the gateway has ended".to_owned()));
         self.held.send_replace(Some(Err("the gateway has ended".to_owned())));
         self.ready = None;
         self.waiting.clear();
