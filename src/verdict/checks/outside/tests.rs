@@ -6,7 +6,8 @@ use crate::gateway::control::Protocol;
 use crate::journal::event::{Event, Operation, OutsideCall, RunKind};
 use crate::plan::outside::Outside;
 use crate::verdict::model::ScenarioVerdict;
-use crate::verdict::testing::{all_well, entry, place, plan, run, verdict};
+use crate::verdict::testing::{all_well, entry, journal, place, plan, run, verdict};
+use crate::verdict::timeline::Timeline;
 
 fn call(method: &str, path: &str) -> Call {
     let on = if method == "MAIL" { "mail" } else { "payments" };
@@ -195,6 +196,28 @@ fn a_mail_that_may_stay_may_not_be_sent_twice_but_each_time_that_the_change_is_m
     let mut again = heard(&calls);
     again.outside.calls[1].round = 1;
     assert_eq!(wrong(&again), []);
+}
+
+#[test]
+fn each_time_that_the_change_is_made_again_is_told_apart() {
+    let step = |operation| Event::StepStarted { operation, step: 1, title: String::new() };
+    let heard = |number| {
+        let calls = vec![made(number, &TOLD)];
+        Event::Outside { service: "mail".to_owned(), calls, notes: Vec::new(), last: false }
+    };
+    let events = vec![
+        step(Operation::Change),
+        heard(1),
+        step(Operation::Rollback),
+        step(Operation::ChangeAgain),
+        heard(2),
+        step(Operation::RollbackAgain),
+        step(Operation::ChangeAgain),
+        heard(3),
+    ];
+    let records = journal(entry(charging()), vec![(RunKind::Again, events)]);
+    let run = Timeline::new(&records).unwrap().runs.remove(0);
+    assert_eq!(run.outside.calls.iter().map(|called| called.round).collect::<Vec<_>>(), [0, 1, 2]);
 }
 
 #[test]
