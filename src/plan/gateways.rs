@@ -74,6 +74,9 @@ fn outside(
 ) {
     let path = format!("observe.outside.{index}");
     let clients = known(context, &path, &host.clients);
+    if clients.is_empty() && !host.clients.is_empty() {
+        return;
+    }
     let clients = if host.clients.is_empty() { callers.clone() } else { clients };
     let service = host.service.clone();
     if host.protocol == Spoken::Smtp {

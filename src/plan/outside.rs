@@ -185,7 +185,7 @@ fn call(
             Some(Field::Path) if name != "key" => {
                 context.wrong(&at, "a path is the same each time: nothing is known by it again");
             }
-            Some(Field::Path) if target.matches('*').count() != 1 => {
+            Some(Field::Path) if !target.contains('*') => {
                 let diagnostic = context.wrong(&at, "the path has no `*` that could stand for a key");
                 diagnostic.help.push("write it as `/charges/*/refund`".to_owned());
             }
