@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::gateway::control::{Protocol, Route};
+use crate::gateway::control::Route;
 use crate::scenario::Timespan;
 
 /// Rollback drills for staging: break a change half-way, roll it back, and judge from evidence
@@ -359,7 +359,7 @@ pub struct Folder {
 /// `gateway`.
 #[derive(Debug, Args)]
 pub struct Gateway {
-    /// What to listen for: SERVICE:PORT:PROTOCOL
+    /// What to listen for, as JSON
     #[arg(value_name = "ROUTE", required = true, value_parser = route)]
     pub routes: Vec<Route>,
 }
@@ -373,12 +373,5 @@ pub struct Copy {
 }
 
 fn route(text: &str) -> Result<Route, String> {
-    let wrong = || format!("`{text}` is not SERVICE:PORT:PROTOCOL");
-    let (rest, protocol) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let (service, port) = rest.rsplit_once(':').ok_or_else(wrong)?;
-    Ok(Route {
-        service: service.to_owned(),
-        port: port.parse().map_err(|_| wrong())?,
-        protocol: Protocol::named(protocol).ok_or_else(wrong)?,
-    })
+    serde_json::from_str(text).map_err(|error| format!("no route: {error}"))
 }

@@ -108,11 +108,13 @@ pub enum Check {
     Isolation,
     /// Was the system recovered in its time, and no more lost than is allowed?
     Recovery,
+    /// Was nothing done twice outside, and was what was done made up for exactly once?
+    Outside,
 }
 
 impl Check {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Stage,
         Self::Change,
         Self::Point,
@@ -148,6 +150,7 @@ impl Check {
         Self::Prechecks,
         Self::Isolation,
         Self::Recovery,
+        Self::Outside,
     ];
 
     /// The word in YAML, JSON and reports.
@@ -188,6 +191,7 @@ impl Check {
             Self::Prechecks => "prechecks",
             Self::Isolation => "isolation",
             Self::Recovery => "recovery",
+            Self::Outside => "outside",
         }
     }
 }

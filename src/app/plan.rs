@@ -76,6 +76,9 @@ fn scenario(entry: &Entry) -> String {
     for (name, store) in &plan.stores {
         line("observes", format!("{name}: {}", store.words()));
     }
+    for host in &plan.outside {
+        line("outside", format!("{}, over {}", host.service, host.protocol.word()));
+    }
     steps(&mut line, "seed", &plan.seed);
     steps(&mut line, "change", &plan.change);
     for declared in plan.impact.iter().flat_map(|impact| &impact.declared) {
@@ -104,6 +107,9 @@ fn scenario(entry: &Entry) -> String {
     }
     if let Some(recovery) = &plan.expect.recovery {
         line("expects", objectives(recovery));
+    }
+    for effect in &plan.expect.outside {
+        line("expects", effect.words());
     }
     let mut runs = vec!["control", "finished"];
     runs.extend(plan.failure.as_ref().map(|_| "interrupted"));

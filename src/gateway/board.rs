@@ -1,18 +1,22 @@
 //! The counts of all routes, and the one mark that somebody waits for.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use regex::Regex;
 use tokio::sync::mpsc;
 
+use super::call::Calling;
 use super::control::{Answered, Asked, Count, Mark, Report, Side, What};
 use super::reader::{Answer, Ask};
 
 /// What is counted and looked for.
 pub(super) struct Board {
     inner: Mutex<Inner>,
+    /// How many calls to the outside there were.
+    calls: AtomicU64,
     reports: mpsc::UnboundedSender<Report>,
 }
 
@@ -46,7 +50,7 @@ pub(super) struct Found {
 
 impl Board {
     pub(super) fn new(reports: mpsc::UnboundedSender<Report>) -> Self {
-        Self { inner: Mutex::default(), reports }
+        Self { inner: Mutex::default(), calls: AtomicU64::default(), reports }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -83,6 +87,16 @@ impl Board {
     pub(super) fn count(&self, service: &str) -> Count {
         let empty = || Count { service: service.to_owned(), ..Count::default() };
         self.inner().counts.get(service).cloned().unwrap_or_else(empty)
+    }
+
+    /// The outside is about to see a call: its number.
+    pub(super) fn calling(&self, service: &str, text: &str) -> u64 {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        let (method, target) = text.split_once(' ').unwrap_or((text, ""));
+        let path = target.split('?').next().unwrap_or_default().to_owned();
+        let (service, method, at_us) = (service.to_owned(), method.to_owned(), now_us());
+        self.say(Report::Calling(Calling { service, number, at_us, method, path }));
+        number
     }
 
     pub(super) fn connected(&self, service: &str) {

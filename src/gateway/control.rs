@@ -1,8 +1,11 @@
 //! What the runner and its gateway say to each other: JSON Lines over the container's standard input
 //! and output. Times are milliseconds.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use super::call::{Called, Calling, Field};
 pub use super::reader::Refusal;
 use super::reader::{Answer, Ask};
 
@@ -20,13 +23,15 @@ pub enum Protocol {
     Redis,
     /// HTTP/1.1.
     Http,
+    /// Mail.
+    Smtp,
     /// Anything over TCP: connections and bytes.
     Tcp,
 }
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Postgres, Self::Mysql, Self::Redis, Self::Http, Self::Tcp];
+    pub const ALL: [Self; 6] = [Self::Postgres, Self::Mysql, Self::Redis, Self::Http, Self::Smtp, Self::Tcp];
 
     /// The protocol with that word.
     pub fn named(word: &str) -> Option<Self> {
@@ -39,6 +44,7 @@ impl Protocol {
             5432 => Some(Self::Postgres),
             3306 => Some(Self::Mysql),
             6379 => Some(Self::Redis),
+            25 => Some(Self::Smtp),
             80 | 3000 | 5000 | 8000 | 8080 | 8081 => Some(Self::Http),
             _ => None,
         }
@@ -50,6 +56,7 @@ impl Protocol {
             Self::Postgres => Some(5432),
             Self::Mysql => Some(3306),
             Self::Redis => Some(6379),
+            Self::Smtp => Some(25),
             Self::Http | Self::Tcp => None,
         }
     }
@@ -61,6 +68,7 @@ impl Protocol {
             Self::Mysql => "mysql",
             Self::Redis => "redis",
             Self::Http => "http",
+            Self::Smtp => "smtp",
             Self::Tcp => "tcp",
         }
     }
@@ -75,6 +83,10 @@ pub struct Route {
     pub port: u16,
     /// What is spoken there.
     pub protocol: Protocol,
+    /// Where it leads to the outside: the fields of its calls that are kept. Each call is told then, and
+    /// mail goes no further than the gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<BTreeSet<Field>>,
 }
 
 /// A place in the conversations of one route, counted from the last [`Order::Begin`].
@@ -260,6 +272,12 @@ pub enum Report {
     Asked(Asked),
     /// The server has answered.
     Answered(Answered),
+    /// The outside is about to see a call.
+    Calling(Calling),
+    /// A call to the outside is over.
+    Called(Called),
+    /// Calls to the outside may be made that are not told, because a conversation is not understood; why.
+    Untold(String),
     /// Something about a conversation that whoever reads the results should know.
     Note(String),
 }

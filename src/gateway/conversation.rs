@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::board::Found;
+use super::calls::Calls;
 use super::control::{Held, Report, Side};
-use super::reader::{Answer, Ask, LOOK, Next, Reader, Toward};
+use super::reader::{Answer, Ask, LOOK, Next, Reader, Refusal, Toward};
 use super::route::Routed;
 use super::wire::Wire;
 
@@ -41,6 +42,7 @@ pub(super) struct Conversation {
     opaque: AtomicBool,
     flow: watch::Sender<Flow>,
     asks: Mutex<Asks>,
+    calls: Mutex<Calls>,
     /// Changes with every answer.
     answered: watch::Sender<u64>,
     server: Wire,
@@ -80,6 +82,7 @@ impl Conversation {
             opaque: AtomicBool::new(false),
             flow: watch::Sender::new(Flow::Open),
             asks: Mutex::default(),
+            calls: Mutex::default(),
             answered: watch::Sender::new(0),
             server,
             client,
@@ -124,6 +127,7 @@ impl Conversation {
             self.server.reset();
             self.client.reset();
         }
+        self.calls().end(&self.route.board, &self.route.route.service);
         if self.reader().insists_on_tls() {
             let note = format!(
                 "a client of {} insists on TLS and gave up: the gateway speaks plain text; let the client fall back (sslmode=prefer, --skip-ssl)",
@@ -156,6 +160,10 @@ impl Conversation {
 
     fn asks(&self) -> MutexGuard<'_, Asks> {
         self.asks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns when nothing is held.
@@ -202,6 +210,7 @@ impl Conversation {
                 Next::Pass(count) => {
                     unread.from += count;
                     unread.ready = unread.from;
+                    self.passed();
                 }
                 Next::Drop(count) => {
                     self.flush(toward, unread).await?;
@@ -225,11 +234,20 @@ impl Conversation {
         self.flush(toward, unread).await
     }
 
+    /// Tells of what calls to the outside held, as soon as all of it passes.
+    fn passed(&self) {
+        loop {
+            let Some(content) = self.reader().content() else { return };
+            self.calls().passed(content, &self.route.board, &self.route.route.service);
+        }
+    }
+
     fn give_up_reading(&self, why: &str) {
         self.opaque.store(true, Ordering::Release);
         let service = &self.route.route.service;
         let note = format!("connection {} to {service} is no longer understood: {why}", self.number);
-        self.route.board.say(Report::Note(note));
+        let outside = self.route.route.outside.is_some();
+        self.route.board.say(if outside { Report::Untold(note) } else { Report::Note(note) });
     }
 
     /// Sends what the reader has let pass.
@@ -280,15 +298,23 @@ impl Conversation {
         // After the hold: the fault that was put in place there may be an answer to this very ask.
         if let Some(refusal) = self.route.sky.answer(&ask.text) {
             self.in_step().await?;
-            return self.refuse(number, &refusal).await;
+            return self.refuse(number, ask, &refusal).await;
         }
-        let mut asks = self.asks();
-        asks.open.push_back(number);
-        asks.last.clone_from(&ask.text);
+        self.asks().last.clone_from(&ask.text);
+        self.goes_on(number, ask);
         Ok(())
     }
 
-    async fn refuse(&self, number: u64, refusal: &super::reader::Refusal) -> io::Result<()> {
+    /// The server is about to see an ask.
+    fn goes_on(&self, number: u64, ask: &Ask) {
+        self.asks().open.push_back(number);
+        if self.route.route.outside.is_some() {
+            let number = self.route.board.calling(&self.route.route.service, &ask.text);
+            self.calls().begin(number);
+        }
+    }
+
+    async fn refuse(&self, number: u64, ask: &Ask, refusal: &Refusal) -> io::Result<()> {
         let answered = self.reader().refuse(refusal);
         match answered {
             Ok(bytes) => {
@@ -300,7 +326,7 @@ impl Conversation {
             Err(why) => {
                 let note = format!("ask {number} could not be answered in the server's place: {why}");
                 self.route.board.say(Report::Note(note));
-                self.asks().open.push_back(number);
+                self.goes_on(number, ask);
                 Ok(())
             }
         }
@@ -357,7 +383,9 @@ impl Conversation {
     async fn answer(&self, answer: &Answer, unread: &mut Unread) -> io::Result<()> {
         let number = self.asks().open.front().copied();
         let Some(number) = number else { return Ok(()) };
-        self.route.board.answered(&self.route.route.service, number, answer);
+        let (board, service) = (&self.route.board, &self.route.route.service);
+        board.answered(service, number, answer);
+        self.calls().answered(answer, board, service);
         let found = self.asks().hold_after.take_if(|(held, _)| *held == number).map(|(_, found)| found);
         if let Some(found) = found {
             self.flush(Toward::Client, unread).await?;

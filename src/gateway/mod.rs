@@ -2,6 +2,8 @@
 //! exact place. It runs as a container of its own, made from this very program.
 
 mod board;
+pub mod call;
+mod calls;
 pub mod control;
 mod conversation;
 pub mod http;
@@ -12,6 +14,7 @@ pub mod reader;
 pub mod redis;
 mod route;
 mod serve;
+pub mod smtp;
 mod weather;
 mod wire;
 

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::call::Content;
+
 /// The most bytes that a reader may want to see before it decides: it never returns [`Next::More`]
 /// when it was shown this many.
 pub const LOOK: usize = 64 * 1024;
@@ -32,6 +34,8 @@ pub enum Kind {
     Request,
     /// A Redis command.
     Command,
+    /// A mail.
+    Mail,
     /// A connection, where nothing inside is understood.
     Connection,
 }
@@ -54,7 +58,7 @@ pub enum Transaction {
 pub struct Ask {
     /// What kind of thing.
     pub kind: Kind,
-    /// The statement, `POST /flags`, or `DEL key`; at most [`TEXT`] bytes.
+    /// The statement, `POST /flags`, `DEL key`, or `MAIL` with its recipients; at most [`TEXT`] bytes.
     pub text: String,
     /// The connection's transaction before it.
     pub transaction: Transaction,
@@ -126,6 +130,12 @@ pub trait Reader: Send {
     /// Bytes that make the server say what it is still keeping back, where a protocol has such
     /// (PostgreSQL's Flush); sent toward the server between two messages of the client.
     fn nudge(&self) -> Option<&'static [u8]> {
+        None
+    }
+
+    /// What the oldest ask held of which all has been passed and that was not told yet; only of a reader
+    /// that was made to keep that.
+    fn content(&mut self) -> Option<Content> {
         None
     }
 

@@ -14,6 +14,7 @@ use super::plain::Plain;
 use super::postgres::Postgres;
 use super::reader::{Answer, Ask, Kind, Reader, Transaction};
 use super::redis::Redis;
+use super::smtp::Smtp;
 use super::weather::Sky;
 use super::wire::Wire;
 
@@ -101,7 +102,7 @@ impl Routed {
         if self.route.protocol == Protocol::Tcp {
             self.count_connection(number);
         }
-        let reader = reader(self.route.protocol);
+        let reader = reader(&self.route);
         let conversation = Arc::new(Conversation::new(number, self.clone(), reader, server, client));
         self.conversations().insert(number, conversation.clone());
         conversation.carry().await;
@@ -124,12 +125,15 @@ impl Routed {
     }
 }
 
-fn reader(protocol: Protocol) -> Box<dyn Reader> {
-    match protocol {
-        Protocol::Postgres => Box::new(Postgres::new()),
-        Protocol::Redis => Box::new(Redis::new()),
-        Protocol::Http => Box::new(Http::new()),
-        Protocol::Mysql => Box::new(Mysql::new()),
-        Protocol::Tcp => Box::new(Plain),
+fn reader(route: &Route) -> Box<dyn Reader> {
+    match (route.protocol, &route.outside) {
+        (Protocol::Postgres, _) => Box::new(Postgres::new()),
+        (Protocol::Redis, _) => Box::new(Redis::new()),
+        (Protocol::Http, None) => Box::new(Http::new()),
+        (Protocol::Http, Some(fields)) => Box::new(Http::keeping(fields.clone())),
+        (Protocol::Smtp, None) => Box::new(Smtp::new()),
+        (Protocol::Smtp, Some(fields)) => Box::new(Smtp::keeping(fields.clone())),
+        (Protocol::Mysql, _) => Box::new(Mysql::new()),
+        (Protocol::Tcp, _) => Box::new(Plain),
     }
 }

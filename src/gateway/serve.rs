@@ -10,8 +10,9 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::board::Board;
-use super::control::{Numbered, Order, Report, Route, Weather};
+use super::control::{Numbered, Order, Protocol, Report, Route, Weather};
 use super::route::{Cut, Routed};
+use super::smtp;
 
 /// Runs the gateway until its standard input ends.
 ///
@@ -22,7 +23,7 @@ pub async fn serve(routes: Vec<Route>) -> std::io::Result<()> {
     let board = Arc::new(Board::new(reports));
     let mut gateway = Gateway { board: board.clone(), routes: Vec::new(), faults: BTreeMap::new() };
     for route in routes {
-        let server = format!("{}:{}", route.service, route.port);
+        let server = server(&route).await?;
         let listener = TcpListener::bind(("0.0.0.0", route.port)).await?;
         gateway.open(route, listener, server);
     }
@@ -31,6 +32,14 @@ pub async fn serve(routes: Vec<Route>) -> std::io::Result<()> {
     gateway.obey(BufReader::new(tokio::io::stdin())).await;
     speaking.abort();
     Ok(())
+}
+
+/// Where what a route leads to is reached: mail to the outside goes no further than here.
+async fn server(route: &Route) -> std::io::Result<String> {
+    if route.protocol == Protocol::Smtp && route.outside.is_some() {
+        return Ok(smtp::sink().await?.to_string());
+    }
+    Ok(format!("{}:{}", route.service, route.port))
 }
 
 async fn speak(mut said: mpsc::UnboundedReceiver<Report>, mut out: impl AsyncWrite + Unpin) {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gateway::call::{Calling, Content};
 use crate::gateway::control::{Conversed, Count};
 use crate::plan::DrillPlan;
 use crate::stage::{Health, Resource, ServiceState};
@@ -326,6 +327,17 @@ pub enum Event {
         /// What the gateway had to say besides: what it no longer understood, who could not be reached.
         notes: Vec<String>,
     },
+    /// What a gateway told of calls to the outside since it was asked last.
+    Outside {
+        /// The host.
+        service: String,
+        /// The calls that ended.
+        calls: Vec<OutsideCall>,
+        /// What it could not tell, and why.
+        notes: Vec<String>,
+        /// Whether nobody listens any more: the run is at its end.
+        last: bool,
+    },
     /// A fault is about to be injected.
     FaultIntended {
         /// Its position among the faults, from 0.
@@ -518,6 +530,19 @@ pub enum Event {
     Ended,
 }
 
+/// A call to the outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideCall {
+    /// The operation and its step in which it began; none where no step was under way.
+    pub during: Option<(Operation, u32)>,
+    /// What began.
+    pub call: Calling,
+    /// What it held; none when it did not come to its end.
+    pub content: Option<Content>,
+    /// The status of the answer; none when none came.
+    pub status: Option<u16>,
+}
+
 /// Something that must hold all the time did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
@@ -587,6 +612,7 @@ impl Event {
             | Self::PointReached { .. }
             | Self::PointMissed { .. }
             | Self::Conversed { .. }
+            | Self::Outside { .. }
             | Self::FaultInjected { .. }
             | Self::Healed { .. }
             | Self::OperationEnded { .. }

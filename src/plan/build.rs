@@ -10,7 +10,7 @@ use super::facts::{self, Given};
 use super::model::{Database, Engine, Plan, Rollback, When};
 use super::steps::Owner;
 use super::{
-    alerts, expect, failure, forward_only, gateways, impact, lint, material, observe, steps, traffic,
+    alerts, expect, failure, forward_only, gateways, impact, lint, material, observe, outside, steps, traffic,
 };
 use crate::compose::model::FileObject;
 use crate::compose::{self, Project};
@@ -85,6 +85,7 @@ pub fn scenario(input: Input<'_>, folder: &Path, identity: &str) -> Result<Plann
         backups: BTreeMap::new(),
         stores: BTreeMap::new(),
         alertmanager: None,
+        sinks: BTreeSet::new(),
         allow_host: input.allow_host,
         is_whole: shape_is_right,
         digests: BTreeMap::new(),
@@ -201,6 +202,7 @@ impl Builder<'_> {
         self.databases(&scenario, &mut secrets);
         observe::build(&mut self.context, self.input.variables, &scenario.observe, &mut secrets);
         let context = &mut self.context;
+        let hosts = outside::hosts(context, &scenario.observe.outside);
         let staging = scenario.staging.as_ref();
         let seed = staging.map_or(&[][..], |staging| &staging.seed);
         let mut seed = steps::build(context, "staging.seed", Owner::Seed, seed);
@@ -222,15 +224,20 @@ impl Builder<'_> {
         let back = rollback.iter_mut().flat_map(|rollback| &mut rollback.steps);
         steps::count_replicas(&services, seed.iter_mut().chain(&mut change).chain(back));
         let (traffic, invariants) = traffic::build(context, &scenario.traffic);
+        let expected = scenario.expect.as_ref().map_or(&[][..], |expect| &expect.outside);
+        let effects = outside::build(context, &hosts, expected);
+        let fields = outside::fields(&hosts, &effects);
         let expect = scenario.expect.as_ref().map(|expect| {
-            let mut expect = expect::build(context, expect, &change, !traffic.is_empty(), alerts);
+            let mut expect = expect::build(context, expect, &change, !traffic.is_empty(), alerts, effects);
             expect.facts.extend(invariants);
             expect
         });
         let back = rollback.as_ref().map_or(&[][..], |rollback| &rollback.steps);
+        outside::unseen(context, &hosts, [("change", &change), ("rollback.steps", back)]);
         let gateways = gateways::build(
             context,
             &scenario.gateways,
+            (&scenario.observe.outside, &fields),
             failure.as_ref().zip(scenario.failure.as_ref().map(|written| &written.at)),
             [&change, back],
             self.input.records,
@@ -272,6 +279,7 @@ impl Builder<'_> {
             material,
             gateways,
             impact,
+            outside: hosts,
             lint: linted,
             reach: self.context.reach,
         };

@@ -1,7 +1,7 @@
 //! What every part of the plan's building needs: the tree for places, the project for names, and
 //! the list of mistakes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub(super) struct Context<'a> {
     pub(super) stores: BTreeMap<String, Observed>,
     /// The Alertmanager that is asked for alerts: its service and port.
     pub(super) alertmanager: Option<(String, u16)>,
+    /// Hosts of the outside that Backout itself is: no Compose service need have their names.
+    pub(super) sinks: BTreeSet<String>,
     /// The backups that steps have made so far: their databases, by `id`.
     pub(super) backups: BTreeMap<String, String>,
     pub(super) allow_host: bool,
@@ -88,6 +90,11 @@ impl Context<'_> {
             .suggest(name, known);
         self.mistakes.push(diagnostic);
         false
+    }
+
+    /// Whether there is anything of this name that is called through a gateway.
+    pub(super) fn callee(&mut self, path: &str, name: &str) -> bool {
+        self.sinks.contains(name) || self.service(path, name)
     }
 
     /// Whether this service's database is observed.

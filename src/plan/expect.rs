@@ -11,6 +11,7 @@ use super::model::{
     Action, Covers, Engine, Exception, Expect, Expectation, Fact, HttpCall, Reference, StateExpectation,
     StateKind, Step,
 };
+use super::outside::Effect;
 use super::recovery;
 use super::steps::{self, Owner};
 use crate::scenario::expect as file;
@@ -26,6 +27,7 @@ pub(super) fn build(
     change: &[Step],
     has_traffic: bool,
     alerts: Vec<Alert>,
+    outside: Vec<Effect>,
 ) -> Expect {
     let written = [
         (StateKind::System, &expect.system),
@@ -41,6 +43,7 @@ pub(super) fn build(
         && expect.across.is_empty()
         && expect.queue.is_empty()
         && expect.alerts.is_empty()
+        && expect.outside.is_empty()
         && expect.exec.is_empty()
         && expect.log.is_empty()
         && expect.recovery.is_none();
@@ -65,6 +68,7 @@ pub(super) fn build(
         facts,
         alerts,
         recovery: expect.recovery.as_ref().map(|written| recovery::build(context, written, has_traffic)),
+        outside,
         at: context.place("expect"),
     }
 }

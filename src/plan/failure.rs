@@ -84,8 +84,11 @@ fn fault(
     if let Fault::Wire { number, .. } = &mut fault {
         *number = u32::try_from(index).unwrap_or(u32::MAX);
     }
-    let known =
-        fault.service().is_none_or(|service| context.service(&format!("{}.service", path(word)), service));
+    let at = format!("{}.service", path(word));
+    let known = fault.service().is_none_or(|service| match &fault {
+        Fault::Wire { .. } => context.callee(&at, service),
+        _ => context.service(&at, service),
+    });
     let heal = match heal {
         None | Some(file::Heal::BeforeRollback) => Heal::BeforeRollback,
         Some(file::Heal::AfterRollback) => Heal::AfterRollback,

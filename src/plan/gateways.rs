@@ -6,9 +6,11 @@ use super::context::Context;
 use super::model::{Action, Engine, Failure, Fault, Gateway, Step, Trigger};
 use super::observe::Observed;
 use super::wire;
+use crate::gateway::call::Field;
 use crate::gateway::control::{Protocol, Route};
 use crate::scenario::failure::Point;
 use crate::scenario::file as written;
+use crate::scenario::observe::{Outside, Spoken};
 
 /// What a gateway is needed for.
 struct Need {
@@ -23,6 +25,7 @@ struct Need {
 pub(super) fn build(
     context: &mut Context<'_>,
     written: &[written::Gateway],
+    outside: (&[Outside], &BTreeMap<String, BTreeSet<Field>>),
     failure: Option<(&Failure, &Point)>,
     operations: [&[Step]; 2],
     records: bool,
@@ -34,12 +37,16 @@ pub(super) fn build(
         if !context.service(&format!("{path}.service"), &gateway.service) {
             continue;
         }
-        let clients = gateway.clients.iter().enumerate();
-        let known = clients.filter(|(at, client)| context.service(&format!("{path}.clients.{at}"), client));
-        let named: BTreeSet<String> = known.map(|(_, client)| client.clone()).collect();
+        let named = known(context, &path, &gateway.clients);
         let clients = if gateway.clients.is_empty() { callers.clone() } else { named };
         let need = Need { service: gateway.service.clone(), path, protocol: gateway.protocol };
         add(context, &mut gateways, &need, gateway.port, clients);
+    }
+    let (hosts, fields) = outside;
+    for (index, host) in hosts.iter().enumerate() {
+        if let Some(fields) = fields.get(&host.service) {
+            self::outside(context, &mut gateways, (index, host), fields, &callers);
+        }
     }
     for need in needs(failure) {
         if !gateways.contains_key(&need.service) {
@@ -57,6 +64,48 @@ pub(super) fn build(
     gateways
 }
 
+/// A route to the outside, whose calls are told with these fields.
+fn outside(
+    context: &mut Context<'_>,
+    gateways: &mut BTreeMap<String, Gateway>,
+    (index, host): (usize, &Outside),
+    fields: &BTreeSet<Field>,
+    callers: &BTreeSet<String>,
+) {
+    let path = format!("observe.outside.{index}");
+    let clients = known(context, &path, &host.clients);
+    if clients.is_empty() && !host.clients.is_empty() {
+        return;
+    }
+    let clients = if host.clients.is_empty() { callers.clone() } else { clients };
+    let service = host.service.clone();
+    if host.protocol == Spoken::Smtp {
+        if clients.is_empty() {
+            return nobody(context, &path, &service);
+        }
+        let (port, protocol) = (host.port.unwrap_or(25), Protocol::Smtp);
+        let routes = vec![Route { service: service.clone(), port, protocol, outside: Some(fields.clone()) }];
+        gateways.insert(service, Gateway { routes, clients });
+        return;
+    }
+    if !context.project.services.contains_key(&service) {
+        return;
+    }
+    let need = Need { service, path, protocol: Some(Protocol::Http) };
+    let Some(port) = host.port.or_else(|| known_port(context, &need)) else {
+        return drop(route(context, &need, None));
+    };
+    let there =
+        |gateway: &Gateway| gateway.routes.iter().any(|route| route.port == port) && host.clients.is_empty();
+    if !gateways.get(&need.service).is_some_and(there) {
+        add(context, gateways, &need, Some(port), clients);
+    }
+    let routes = gateways.get_mut(&need.service).map(|gateway| &mut gateway.routes);
+    for route in routes.into_iter().flatten().filter(|route| route.port == port) {
+        (route.protocol, route.outside) = (Protocol::Http, Some(fields.clone()));
+    }
+}
+
 /// The ports of observed stores that operations call too, and what is spoken there.
 fn spoken(context: &Context<'_>) -> BTreeMap<String, (u16, Protocol)> {
     let stores = context.stores.values().filter_map(|store| match store {
@@ -68,6 +117,23 @@ fn spoken(context: &Context<'_>) -> BTreeMap<String, (u16, Protocol)> {
         Observed::RabbitMq(_) | Observed::Folder(_) => None,
     });
     stores.collect()
+}
+
+/// Those of these services that there are.
+fn known(context: &mut Context<'_>, path: &str, clients: &[String]) -> BTreeSet<String> {
+    let clients = clients.iter().enumerate();
+    let known = clients.filter(|(at, client)| context.service(&format!("{path}.clients.{at}"), client));
+    known.map(|(_, client)| client.clone()).collect()
+}
+
+/// A mistake where nobody can call through a gateway.
+fn nobody(context: &mut Context<'_>, path: &str, service: &str) {
+    let message = format!("nobody calls `{service}` through a gateway: no `run` or `exec` step is there");
+    let diagnostic = context.wrong_key(path, message);
+    let list = if path.starts_with("observe") { "observe.outside" } else { "gateways" };
+    diagnostic
+        .help
+        .push(format!("name the services that call it: `{list}: [{{ service, clients: [...] }}]`"));
 }
 
 /// A gateway only for what it hears, where anybody could call through it.
@@ -120,13 +186,7 @@ fn add(
 ) {
     clients.remove(&need.service);
     if clients.is_empty() {
-        let message =
-            format!("nobody calls `{}` through a gateway: no `run` or `exec` step is there", need.service);
-        let diagnostic = context.wrong_key(&need.path, message);
-        diagnostic
-            .help
-            .push("name the services that call it: `gateways: [{ service, clients: [...] }]`".to_owned());
-        return;
+        return nobody(context, &need.path, &need.service);
     }
     clients.iter().for_each(|client| apart(context, need, client));
     let Some(route) = route(context, need, port) else { return };
@@ -171,7 +231,7 @@ fn route(context: &mut Context<'_>, need: &Need, port: Option<u16>) -> Option<Ro
             spoken(context).get(&service).filter(|(known, _)| *known == port).map(|(_, spoken)| *spoken);
         observed.or(spoken).or_else(|| Protocol::of(port))
     });
-    Some(Route { service, port, protocol: protocol.unwrap_or(Protocol::Tcp) })
+    Some(Route { service, port, protocol: protocol.unwrap_or(Protocol::Tcp), outside: None })
 }
 
 fn known_port(context: &Context<'_>, need: &Need) -> Option<u16> {

@@ -18,6 +18,7 @@ mod lint;
 pub mod material;
 pub mod model;
 pub mod observe;
+pub mod outside;
 mod pipeline;
 mod point;
 pub mod recovery;

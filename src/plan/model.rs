@@ -15,12 +15,13 @@ use super::forward_only::ForwardOnly;
 use super::impact::Impact;
 use super::material::Material;
 use super::observe::Observed;
+use super::outside::{Effect, Outside};
 use super::recovery::Recovery;
 use super::traffic::Traffic;
 use crate::compose::Project;
 use crate::compose::model::{Build, PullPolicy};
 use crate::diagnostic::Place;
-use crate::gateway::control::{self, Route, Weather};
+use crate::gateway::control::{self, Protocol, Route, Weather};
 use crate::lint::Linted;
 use crate::secret::Secret;
 
@@ -127,6 +128,9 @@ pub struct Plan {
     /// What the change is declared to touch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<Impact>,
+    /// The hosts that stand for the outside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<Outside>,
     /// What the lint says of the change and the rollback.
     #[serde(default, skip_serializing_if = "Linted::is_empty")]
     pub lint: Linted,
@@ -154,6 +158,13 @@ pub struct Gateway {
     pub routes: Vec<Route>,
     /// The services, and their one-shot containers, that call through it.
     pub clients: BTreeSet<String>,
+}
+
+impl Gateway {
+    /// Whether it stands before nobody: it takes mail itself.
+    pub fn is_sink(&self) -> bool {
+        self.routes.iter().any(|route| route.protocol == Protocol::Smtp && route.outside.is_some())
+    }
 }
 
 /// An observed database.
@@ -732,6 +743,9 @@ pub struct Expect {
     /// How long the recovery may take, and how much it may lose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<Recovery>,
+    /// Calls to the outside, and what makes up for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<Effect>,
     /// Where it is written.
     pub at: Place,
 }

@@ -1,6 +1,7 @@
 //! Every mistake that a scenario or drill can hold, by its text and place.
 
 mod forward_only;
+mod outside;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -45,7 +45,7 @@ pub(super) fn trigger(
 /// The service that is called: the one that is named, or the only one that can be meant.
 fn on(context: &mut Context<'_>, point: &file::Point, name: &str) -> Option<String> {
     if let Some(on) = &point.on {
-        return context.service("failure.at.on", on).then(|| on.clone());
+        return context.callee("failure.at.on", on).then(|| on.clone());
     }
     let is_sql = ["statement", "matching", "commit", "rows"].contains(&name);
     let mut databases = context.databases.keys();

@@ -10,6 +10,7 @@ use crate::outcome::Outcome;
 use crate::plan::DrillPlan;
 use crate::plan::model::{Failure, Side, Trigger};
 use crate::sweep::{Case, Tried};
+use crate::text::counted;
 
 /// Something to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,6 +200,9 @@ impl Narrator {
                 });
                 Passing(format!("{traffic}: {all} requests, {failed} failed; they are read back"))
             }
+            Event::Outside { service, calls, .. } if !calls.is_empty() => {
+                Passing(format!("{} to {service}", counted(calls.len(), "call")))
+            }
             Event::Turned { sign: Sign::Alert(at), is, seen } => turned(self.alert(run, *at), *is, seen),
             // Nobody waits for these, or the line before has said it.
             Event::Intent { .. }
@@ -214,6 +218,7 @@ impl Narrator {
             | Event::Watched { .. }
             | Event::Turned { sign: Sign::Services | Sign::Http(_), .. }
             | Event::AlertsWatched { .. }
+            | Event::Outside { .. }
             | Event::RowsCompared { .. }
             | Event::Observed { .. }
             | Event::Ended => return None,

@@ -7,14 +7,14 @@ use crate::journal::event::RunKind;
 use crate::outcome::{Check, Outcome};
 use crate::text::{counted, grouped, time};
 use crate::verdict::model::{
-    AgainCase, AgainVerdict, CaseVerdict, Class, Counts, FaultVerdict, Finding, OperationResult,
+    AgainCase, AgainVerdict, CallVerdict, CaseVerdict, Class, Counts, FaultVerdict, Finding, OperationResult,
     OperationVerdict, PointVerdict, RunVerdict, ScenarioVerdict, Verdict,
 };
 
 /// The states in the order of a scorecard.
 const STATES: [Check; 5] = [Check::System, Check::Schema, Check::Data, Check::Sequences, Check::Leftovers];
 /// Explicit expectations.
-const FACTS: [Check; 8] = [
+const FACTS: [Check; 9] = [
     Check::Http,
     Check::Sql,
     Check::Across,
@@ -23,6 +23,7 @@ const FACTS: [Check; 8] = [
     Check::Log,
     Check::Always,
     Check::Isolation,
+    Check::Outside,
 ];
 
 /// One line of a scorecard.
@@ -145,6 +146,32 @@ pub(super) fn rows(scenario: &ScenarioVerdict) -> Vec<Row> {
     rows.push(Row::new("level", format!("{} of 4", scenario.level), level_words(scenario.level)));
     rows.push(Row::new("points", tried(scenario), points(scenario.counts)));
     rows
+}
+
+/// One call to the outside.
+pub(super) struct CallRow {
+    pub(super) during: String,
+    pub(super) call: String,
+    pub(super) about: String,
+    pub(super) answer: String,
+    pub(super) part: &'static str,
+}
+
+/// The calls of the run that is broken at the scenario's own point, else of the finished one: its kind, and a row
+/// for each.
+pub(super) fn calls(scenario: &ScenarioVerdict) -> Option<(&'static str, Vec<CallRow>)> {
+    let run = scenario.run(RunKind::Interrupted).or_else(|| scenario.run(RunKind::Finished))?;
+    let row = |call: &CallVerdict| CallRow {
+        during: match call.during {
+            Some((operation, step)) => format!("{}, step {step}", operation.word()),
+            None => "between steps".to_owned(),
+        },
+        call: format!("{} on {}", call.call, call.on),
+        about: call.key.clone().unwrap_or_default(),
+        answer: call.status.map_or("none".to_owned(), |status| status.to_string()),
+        part: call.part.word(),
+    };
+    (!run.outside.is_empty()).then(|| (run.kind.word(), run.outside.iter().map(row).collect()))
 }
 
 /// How many of a sweep's points were tried.

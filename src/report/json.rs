@@ -15,8 +15,8 @@ use crate::plan::model::StateKind;
 use crate::text::clean;
 use crate::verdict::Verdict;
 use crate::verdict::model::{
-    self, AlertVerdict, CaseVerdict, Class, FaultVerdict, OperationResult, OperationVerdict, PointVerdict,
-    RecoveryVerdict, RunVerdict, ScenarioVerdict, StateFact, SweepVerdict,
+    self, AlertVerdict, CallVerdict, CaseVerdict, Class, FaultVerdict, OperationResult, OperationVerdict,
+    Part, PointVerdict, RecoveryVerdict, RunVerdict, ScenarioVerdict, StateFact, SweepVerdict,
 };
 
 /// The version of this format.
@@ -250,6 +250,8 @@ pub struct Run {
     pub recovery: Option<Recovery>,
     /// The alerts that the failure must set off; none for the other kinds of runs.
     pub alerts: Vec<Alert>,
+    /// Its calls to the outside, in the order in which they began.
+    pub outside: Vec<OutsideCall>,
     /// Its clients.
     pub traffic: Vec<Traffic>,
     /// How long the run took.
@@ -280,6 +282,41 @@ pub struct Recovery {
     pub span_seconds: f64,
     /// How long that may be; null where it is not asked.
     pub rpo_seconds: Option<f64>,
+}
+
+/// A call to the outside.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OutsideCall {
+    /// The operation during which it began; null between steps.
+    pub during: Option<String>,
+    /// The step of that operation.
+    pub step: Option<u32>,
+    /// How long after the first of them it began.
+    pub after_seconds: f64,
+    /// The host.
+    pub on: String,
+    /// The method and path; of a mail `MAIL` and its recipients.
+    pub call: String,
+    /// What it was about, where a key is declared and there.
+    pub key: Option<String>,
+    /// The status of the answer; null when none came.
+    pub status: Option<u16>,
+    /// What it is to the scenario.
+    pub part: OutsidePart,
+}
+
+/// What a call to the outside is to the scenario.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutsidePart {
+    /// It does something.
+    Effect,
+    /// It makes up for that.
+    Compensation,
+    /// It only reads.
+    Reads,
+    /// Nobody has declared it.
+    Undeclared,
 }
 
 /// When an alert fired and resolved, as it was seen.
@@ -595,6 +632,7 @@ fn run(run: &RunVerdict) -> Option<Run> {
         precheck: run.precheck.as_ref().map(|it| Precheck { name: clean(&it.name), says_no: it.says_no }),
         recovery: run.recovery.as_ref().map(recovery),
         alerts: run.alerts.iter().map(alert).collect(),
+        outside: run.outside.iter().map(outside).collect(),
         traffic: run.traffic.iter().map(Traffic::from).collect(),
         seconds: seconds(run.took_ms),
     })
@@ -608,6 +646,24 @@ fn recovery(recovery: &RecoveryVerdict) -> Recovery {
         allowed_gone: recovery.lost,
         span_seconds: seconds(recovery.span_ms),
         rpo_seconds: recovery.rpo_ms.map(seconds),
+    }
+}
+
+fn outside(call: &CallVerdict) -> OutsideCall {
+    OutsideCall {
+        during: call.during.map(|(operation, _)| operation.word().to_owned()),
+        step: call.during.map(|(_, step)| step),
+        after_seconds: seconds(call.ms),
+        on: clean(&call.on),
+        call: clean(&call.call),
+        key: call.key.as_deref().map(clean),
+        status: call.status,
+        part: match call.part {
+            Part::Effect(_) => OutsidePart::Effect,
+            Part::Compensation(_) => OutsidePart::Compensation,
+            Part::Reads => OutsidePart::Reads,
+            Part::Undeclared => OutsidePart::Undeclared,
+        },
     }
 }
 

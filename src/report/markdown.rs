@@ -11,6 +11,8 @@ use crate::verdict::model::ScenarioVerdict;
 
 /// A comment holds 65,536 characters; what is beyond this many bytes is left to the other files.
 const ROOM: usize = 60_000;
+/// How many calls to the outside are shown.
+const CALLS: usize = 40;
 /// How many lines of evidence of one thing are shown.
 const EVIDENCE: usize = 20;
 
@@ -88,6 +90,7 @@ fn details(
     }
     writeln!(page)?;
     points(scenario, page)?;
+    calls(scenario, page)?;
     for problem in card::problems(scenario) {
         finding(&problem, shown, page)?;
     }
@@ -117,6 +120,22 @@ fn points(scenario: &ScenarioVerdict, page: &mut String) -> fmt::Result {
         )?;
     }
     writeln!(page)
+}
+
+/// What went outside, call by call.
+fn calls(scenario: &ScenarioVerdict, page: &mut String) -> fmt::Result {
+    let Some((run, rows)) = card::calls(scenario) else { return Ok(()) };
+    let all = text::counted(rows.len(), "call");
+    writeln!(page, "<details><summary>{all} to the outside in the {run} run</summary>\n")?;
+    writeln!(page, "| during | call | about | answer | |\n|---|---|---|---|---|")?;
+    for row in rows.iter().take(CALLS) {
+        let (call, about) = (escape(&shortened(&row.call)), escape(&shortened(&row.about)));
+        writeln!(page, "| {} | {call} | {about} | {} | {} |", escape(&row.during), row.answer, row.part)?;
+    }
+    if rows.len() > CALLS {
+        writeln!(page, "\n{} more are in scorecard.json.", rows.len() - CALLS)?;
+    }
+    writeln!(page, "\n</details>\n")
 }
 
 fn bold(value: &str) -> String {

@@ -13,6 +13,7 @@ mod fault;
 mod interrupt;
 mod lane;
 mod operation;
+mod outside;
 mod point;
 mod precheck;
 mod scribe;

@@ -174,6 +174,8 @@ async fn do_step(
 ) -> Result<Last, JournalError> {
     let began = Instant::now();
     let title = step.title.clone();
+    let outside = conduct.ground.outside();
+    outside.hear(conduct.scribe, None).await?;
     conduct.scribe.note(&Event::StepStarted { operation, step: step.number, title })?;
     let given = Given {
         ground: conduct.ground,
@@ -190,6 +192,7 @@ async fn do_step(
             conduct.scribe.note(&event)?;
         }
     }
+    outside.hear(conduct.scribe, Some((operation, step.number))).await?;
     let ending = act.ending.unwrap_or(Ending::Failed);
     conduct.scribe.note(&Event::StepEnded {
         operation,

@@ -16,6 +16,7 @@ use super::fact;
 use super::fault::{self, Book, number};
 use super::interrupt::{Interrupt, Ongoing};
 use super::operation::{Conduct, Held, Outcome, operation};
+use super::outside::Outside;
 use super::point;
 use super::scribe::Scribe;
 use super::seeded::Seeded;
@@ -58,6 +59,7 @@ pub(super) struct Ground {
     sessions: Mutex<Vec<(String, i32)>>,
     clients: OnceLock<Clients>,
     signs: Signs,
+    outside: Outside,
 }
 
 impl Ground {
@@ -70,8 +72,13 @@ impl Ground {
         Observed { stores, databases }: Observed,
     ) -> Self {
         let (faults, sessions, clients) = (Book::default(), Mutex::default(), OnceLock::new());
-        let signs = Signs::default();
-        Self { run, plan, images, stage, world, stores, databases, faults, sessions, clients, signs }
+        let (signs, outside) = (Signs::default(), Outside::default());
+        Self { run, plan, images, stage, world, stores, databases, faults, sessions, clients, signs, outside }
+    }
+
+    /// What is heard of calls to the outside; nothing before the change.
+    pub(super) fn outside(&self) -> &Outside {
+        &self.outside
     }
 
     /// The clients of this run; nobody before they are started.
@@ -251,6 +258,9 @@ impl Walk<'_> {
     async fn course(&self, course: Course, before: &Taken) -> Result<Duration, Halt> {
         let began = Instant::now();
         let lines = self.follow().await;
+        if let Err(error) = self.ground.outside.open(self.ground).await {
+            return self.trouble(&error);
+        }
         self.serve_clients().await?;
         let always = Always::of(self.ground);
         let run = Walk { heeds: course.heeds(), ..*self };
@@ -264,6 +274,7 @@ impl Walk<'_> {
         // What is under way when the clients have stopped is still to be worked on: the end is when that is done.
         let is_queue = |fact: &Fact| matches!(fact, Fact::Queue { .. });
         self.observe(BTreeMap::new(), is_queue).await?;
+        self.ground.outside.end(self.scribe).await?;
         let after = self.capture(Moment::After, Some(before)).await?;
         let window = began.elapsed();
         let (from, to) = ((Moment::Before, before), (Moment::After, &after));

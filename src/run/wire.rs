@@ -99,8 +99,10 @@ impl Heard {
                     conversed.answer = Some(answered.answer);
                 }
             }
-            Report::Note(note) | Report::Missed(note) => self.notes.push(note),
+            Report::Note(note) | Report::Untold(note) | Report::Missed(note) => self.notes.push(note),
             Report::Asked(_)
+            | Report::Calling(_)
+            | Report::Called(_)
             | Report::Held(_)
             | Report::Ready
             | Report::Done { .. }

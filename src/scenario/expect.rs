@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::step::{Command, Scalar, Step};
 use super::timespan::{Allowance, Timespan};
+use crate::gateway::call::Field;
 
 /// Everything that must hold after the rollback. A state that is not named must be as before.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -47,6 +48,10 @@ pub struct Expect {
     /// broken at the scenario's own point, and must stay quiet in the idle run.
     #[serde(default)]
     pub alerts: Vec<AlertExpectation>,
+    /// Calls to hosts of `observe.outside`, and what makes up for them. No other calls may be made there but
+    /// those that only read.
+    #[serde(default)]
+    pub outside: Vec<OutsideExpectation>,
     /// Commands inside services, and how they end.
     #[serde(default)]
     pub exec: Vec<ExecExpectation>,
@@ -340,6 +345,50 @@ pub struct AlertExpectation {
     pub fires_within: Option<Timespan>,
     /// How long after the rollback it may take to resolve (default 2 min).
     pub resolves_within: Option<Timespan>,
+}
+
+/// `outside` under `expect`: a call that may be made once for each key, and exactly one of `compensated_by` and
+/// `stays`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutsideExpectation {
+    /// The call.
+    pub call: OutsideCall,
+    /// The call that makes up for it: with the same key, exactly once for each.
+    pub compensated_by: Option<OutsideCall>,
+    /// Its effect may stay after a rollback.
+    pub stays: Option<Stays>,
+}
+
+/// Why an effect may stay.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stays {
+    /// The reason.
+    pub because: String,
+}
+
+/// Calls to the outside that are alike. Exactly one of `post`, `put`, `patch`, `delete` and `to` is given; a `*`
+/// stands for one part of a path, or for any text in an address.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutsideCall {
+    /// The host, as `observe.outside` names it.
+    pub on: String,
+    /// POST to this path.
+    pub post: Option<String>,
+    /// PUT to this path.
+    pub put: Option<String>,
+    /// PATCH this path.
+    pub patch: Option<String>,
+    /// DELETE this path.
+    pub delete: Option<String>,
+    /// A mail to this address.
+    pub to: Option<String>,
+    /// The field that says what it is about, such as the order that is charged.
+    pub key: Option<Field>,
+    /// The field by whose value the host knows a repeated call, and does it only once.
+    pub idempotent_by: Option<Field>,
 }
 
 /// Keys of an observed store, as a set of texts. Exactly one of `query`, `keys` and `queue` is given.

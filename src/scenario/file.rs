@@ -8,7 +8,7 @@ use super::expect::{Expect, SqlFact};
 use super::failure::{Failure, StepName};
 use super::forward_only::ForwardOnly;
 use super::impact::Impact;
-use super::observe::{Alerts, Document, Folder, RabbitMq, Redis};
+use super::observe::{Alerts, Document, Folder, Outside, RabbitMq, Redis};
 use super::step::{JobStep, Step};
 use super::timespan::Timespan;
 use super::traffic::Traffic;
@@ -189,6 +189,9 @@ pub struct Observe {
     /// The Alertmanager whose alerts are expected, or start the rollback. Alerts are no state: they are
     /// watched, and not compared.
     pub alerts: Option<Alerts>,
+    /// Hosts that stand for the outside: every call of the change and the rollback to them is recorded.
+    #[serde(default)]
+    pub outside: Vec<Outside>,
 }
 
 /// An observed database.

@@ -54,6 +54,36 @@ pub struct Alerts {
     pub port: Option<u16>,
 }
 
+/// A host of the outside, such as a payment provider: what is called there is recorded, because it cannot be put
+/// back.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Outside {
+    /// Its name. Over `http` the Compose service that stands in for it. Over `smtp` any name: Backout itself
+    /// takes the mail there, and passes none on.
+    pub service: String,
+    /// What is spoken with it (default `http`).
+    #[serde(default)]
+    pub protocol: Spoken,
+    /// Its port (default: the only one that is known of the service; 25 for `smtp`).
+    #[schemars(range(min = 1))]
+    pub port: Option<u16>,
+    /// The services that call it on behalf of the change (default: those of all `run` and `exec` steps).
+    #[serde(default)]
+    pub clients: Vec<String>,
+}
+
+/// What is spoken with the outside.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Spoken {
+    /// HTTP/1.1, without TLS.
+    #[default]
+    Http,
+    /// Mail, without TLS and without a password.
+    Smtp,
+}
+
 /// An observed folder inside a service, on a volume or bind mount.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -166,6 +166,10 @@ pub trait Gateway: Send + Sync {
 
     /// What it reports from now on; whoever listened before hears no more.
     fn listen(&self) -> tokio::sync::mpsc::UnboundedReceiver<Report>;
+
+    /// What it tells of calls to the outside from now on, and what of them it cannot tell; whoever heard that
+    /// before hears no more.
+    fn calls(&self) -> tokio::sync::mpsc::UnboundedReceiver<Report>;
 }
 
 /// What there is to say about an order that a gateway has carried out.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::checks::again::{Left, Others};
 use super::checks::{
     again, alerts, always, change, coverage, exceptions, facts, fault, forward_only, gateway, impact,
-    isolation, lossy, point, prechecks, promises, recovery, rollback, service, settle, stage, states,
-    unsound, vacuous,
+    isolation, lossy, outside, point, prechecks, promises, recovery, rollback, service, settle, stage,
+    states, unsound, vacuous,
 };
 use super::class;
 use super::footprint;
@@ -90,6 +90,7 @@ fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
     let touched = super::impact::of(plan, &happened);
     findings.extend(impact::check(plan, touched.as_ref()));
     findings.extend(forward_only::check(plan));
+    findings.extend(outside::untried(plan, &happened));
     findings.extend(missing_runs(timeline, plan, &runs));
     let sweep = sweep::verdict(timeline, plan, &runs);
     findings.extend(sweep.as_ref().and_then(sweep::untried));
@@ -180,6 +181,7 @@ fn expectations(plan: &Plan, run: &Run, twin: Option<&State>) -> Vec<Finding> {
     judged.extend(facts::check(plan, run));
     judged.extend(always::check(plan, run));
     judged.extend(promises::check(plan, run, false));
+    judged.extend(outside::check(plan, run));
     judged
 }
 
@@ -197,6 +199,7 @@ fn taken_back(
     judged.extend(facts::check(plan, run));
     judged.extend(always::check(plan, run));
     judged.extend(promises::check(plan, run, true));
+    judged.extend(outside::check(plan, run));
     judged
 }
 
@@ -234,6 +237,7 @@ fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
             facts.extend(always::check(plan, run));
             facts.extend(isolation::watched(plan, run));
             facts.extend(promises::check(plan, run, false));
+            facts.extend(outside::check(plan, run));
             findings.extend(unsound::check(plan, run, &facts, &alerts::idle(plan, run)));
         }
         RunKind::Control => {
@@ -294,6 +298,7 @@ fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
         precheck: precheck_verdict(plan, run),
         recovery: recovered,
         alerts: alerts::verdicts(plan, run),
+        outside: outside::verdicts(plan, run),
         traffic,
         took_ms: run.ended_ms.map_or(0, |ended| ended - run.began_ms),
     }

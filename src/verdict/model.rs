@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Place;
-use crate::journal::event::{Completed, RowsDiffer, RunKind};
+use crate::journal::event::{Completed, Operation, RowsDiffer, RunKind};
 use crate::outcome::{Check, Outcome};
 use crate::plan::impact::Touchable;
 use crate::plan::model::StateKind;
@@ -397,6 +397,8 @@ pub struct RunVerdict {
     pub recovery: Option<RecoveryVerdict>,
     /// When its alerts fired and resolved.
     pub alerts: Vec<AlertVerdict>,
+    /// Its calls to the outside, in the order in which they began.
+    pub outside: Vec<CallVerdict>,
     /// How its clients were served, and what became of what they had been told.
     pub traffic: Vec<TrafficVerdict>,
     /// How long the run took.
@@ -431,6 +433,50 @@ pub struct RecoveryVerdict {
     pub rpo_ms: Option<u64>,
     /// How many may be gone; none where that is not asked.
     pub lost: Option<u64>,
+}
+
+/// A call to the outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallVerdict {
+    /// The operation and its step in which it began; none where no step was under way.
+    pub during: Option<(Operation, u32)>,
+    /// When, in milliseconds after the first of them.
+    pub ms: u64,
+    /// The host.
+    pub on: String,
+    /// `POST /charges`.
+    pub call: String,
+    /// What it was about, where it has a key.
+    pub key: Option<String>,
+    /// The status of the answer; none when none came.
+    pub status: Option<u16>,
+    /// What it is to the plan.
+    pub part: Part,
+}
+
+/// What a call to the outside is to the plan; effects and compensations by the position of their expectation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// It does something.
+    Effect(usize),
+    /// It makes up for that.
+    Compensation(usize),
+    /// It only reads.
+    Reads,
+    /// Nobody has declared it.
+    Undeclared,
+}
+
+impl Part {
+    /// The word in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Effect(_) => "effect",
+            Self::Compensation(_) => "compensation",
+            Self::Reads => "reads",
+            Self::Undeclared => "undeclared",
+        }
+    }
 }
 
 /// When an alert fired and resolved, in milliseconds after the failure; before it where negative.

@@ -100,6 +100,7 @@ pub(crate) fn plan() -> Plan {
             always: Vec::new(),
             alerts: Vec::new(),
             recovery: None,
+            outside: Vec::new(),
             at: place(29),
         },
         traffic: Vec::new(),
@@ -108,6 +109,7 @@ pub(crate) fn plan() -> Plan {
         material: Default::default(),
         gateways: BTreeMap::new(),
         impact: None,
+        outside: Vec::new(),
         lint: crate::lint::Linted::default(),
         reach: BTreeMap::new(),
     }

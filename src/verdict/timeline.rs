@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::gateway::control::{Conversed, Count};
 use crate::journal::Record;
 use crate::journal::event::{
-    Completed, Ending, Event, Moment, Operation, RowsDiffer, RunKind, Sign, Violation,
+    Completed, Ending, Event, Moment, Operation, OutsideCall, RowsDiffer, RunKind, Sign, Violation,
 };
 use crate::plan::DrillPlan;
 use crate::stage::{Health, Resource, ServiceState};
@@ -130,6 +130,26 @@ pub struct Conversation {
     pub notes: Vec<String>,
 }
 
+/// A call to the outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutsideCalled {
+    /// How often the change had been made again, or was being.
+    pub round: u32,
+    /// The call.
+    pub call: OutsideCall,
+}
+
+/// What was heard of calls to the outside.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutsideHeard {
+    /// The calls, in the order in which they began.
+    pub calls: Vec<OutsideCalled>,
+    /// What was not understood or not told, each with its host.
+    pub notes: Vec<(String, String)>,
+    /// The hosts that were listened to until the end.
+    pub whole: BTreeSet<String>,
+}
+
 /// What is known of one fault.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FaultSeen {
@@ -230,6 +250,10 @@ pub struct Run {
     pub point_ms: Option<u64>,
     /// What gateways saw of the steps' conversations.
     pub conversed: Vec<Conversation>,
+    /// What was heard of calls to the outside.
+    pub outside: OutsideHeard,
+    /// How often the change was made again, or is being.
+    round: u32,
     /// Faults by position.
     pub faults: BTreeMap<u32, FaultSeen>,
     /// Whether the interrupted operation's sessions ended, and which did not.
@@ -288,6 +312,8 @@ impl Run {
             point: None,
             point_ms: None,
             conversed: Vec::new(),
+            outside: OutsideHeard::default(),
+            round: 0,
             faults: BTreeMap::new(),
             settled: None,
             triggered: None,
@@ -347,7 +373,8 @@ impl Run {
             Event::CaptureFailed { moment, error } => {
                 self.unknown.insert(*moment, error.clone());
             }
-            Event::StepStarted { operation, .. } => {
+            Event::StepStarted { operation, step, .. } => {
+                self.round += u32::from(*operation == Operation::ChangeAgain && *step == 1);
                 self.began.entry(*operation).or_insert(ms);
             }
             Event::StepEnded { operation, step, ending, error, tail, took_ms, .. } => {
@@ -389,6 +416,14 @@ impl Run {
             Event::Conversed { operation, step, count, asks, notes } => {
                 let (count, asks, notes) = (count.clone(), asks.clone(), notes.clone());
                 self.conversed.push(Conversation { operation: *operation, step: *step, count, asks, notes });
+            }
+            Event::Outside { service, calls, notes, last } => {
+                let round = self.round;
+                let heard = &mut self.outside;
+                heard.calls.extend(calls.iter().cloned().map(|call| OutsideCalled { round, call }));
+                heard.calls.sort_by_key(|called| called.call.call.at_us);
+                heard.notes.extend(notes.iter().map(|note| (service.clone(), note.clone())));
+                heard.whole.extend(last.then(|| service.clone()));
             }
             Event::FaultIntended { fault } => {
                 self.fault_ms.get_or_insert(ms);

@@ -236,6 +236,16 @@ fn a_batch_job_that_is_killed_between_two_commits() {
 }
 
 #[test]
+fn a_job_that_charges_customers_and_is_begun_again() {
+    let (_, card) = drilled(
+        "charge-twice",
+        &["POST /charges on payments was done twice for 2", "not made up for by POST /refunds on payments"],
+    );
+    let right = run_of(scenario(&card, "charge-twice/right"), "interrupted").clone();
+    assert_eq!((&right["point"]["side"], &right["verdict"]), (&json!("after"), &json!("pass")));
+}
+
+#[test]
 fn an_image_that_goes_back_without_its_rows() {
     let (output, card) = drilled("image-back", &["holds 900 (rows: 100 missing)"]);
     let state = &run_of(scenario(&card, "image-back/wrong"), "finished")["state"];

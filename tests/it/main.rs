@@ -20,6 +20,7 @@ mod library;
 mod lint;
 mod mariadb_state;
 mod messages;
+mod outside;
 mod postgres_any;
 mod postgres_data;
 mod postgres_faults;

@@ -1,5 +1,7 @@
-//! Where the body of an HTTP/1.1 message ends (RFC 9112, sections 6 and 7). It is only counted, never
-//! kept, and any number of bytes can be judged.
+//! Where the body of an HTTP/1.1 message ends (RFC 9112, sections 6 and 7). It is only counted, and shown
+//! without its framing to whoever keeps something of it; any number of bytes can be judged.
+
+use super::super::call::Keeper;
 
 /// What is left of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,21 +55,25 @@ impl Body {
 
     /// Goes on by as many of these bytes as belong to the body, and says how many those are. An error
     /// is said only when the very first byte is wrong: the bytes before it are passed first.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<usize, String> {
-        match self {
-            Self::UntilClose => Ok(bytes.len()),
-            Self::Length(left) => Ok(skip(left, bytes.len())),
-            Self::Chunked(chunk) => chunk.take(bytes),
-        }
+    pub(super) fn take(&mut self, bytes: &[u8], mut keeper: Option<&mut Keeper>) -> Result<usize, String> {
+        let taken = match self {
+            Self::UntilClose => bytes.len(),
+            Self::Length(left) => skip(left, bytes.len()),
+            Self::Chunked(chunk) => return chunk.take(bytes, keeper),
+        };
+        keep(&mut keeper, &bytes[..taken]);
+        Ok(taken)
     }
 }
 
 impl Chunk {
-    fn take(&mut self, bytes: &[u8]) -> Result<usize, String> {
+    fn take(&mut self, bytes: &[u8], mut keeper: Option<&mut Keeper>) -> Result<usize, String> {
         let mut at = 0;
         while at < bytes.len() && *self != Self::Over {
             if let Self::Data(left) = self {
-                at += skip(left, bytes.len() - at);
+                let taken = skip(left, bytes.len() - at);
+                keep(&mut keeper, &bytes[at..at + taken]);
+                at += taken;
                 if *left == 0 {
                     *self = Self::DataReturn;
                 }
@@ -118,6 +124,12 @@ fn longer(size: u64, digit: u8) -> Option<u64> {
     size.checked_mul(16)?.checked_add(u64::from(value))
 }
 
+fn keep(keeper: &mut Option<&mut Keeper>, data: &[u8]) {
+    if let Some(keeper) = keeper {
+        keeper.body(data);
+    }
+}
+
 /// Takes as many as there are from what is left.
 fn skip(left: &mut u64, there: usize) -> usize {
     let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(there);
@@ -131,7 +143,7 @@ mod tests {
 
     fn taken(bytes: &[u8]) -> (usize, bool) {
         let mut body = Body::CHUNKED;
-        let count = body.take(bytes).unwrap();
+        let count = body.take(bytes, None).unwrap();
         (count, body.is_over())
     }
 
@@ -150,7 +162,7 @@ mod tests {
         assert_eq!(taken(b"4\r\nWikiX"), (7, false));
         assert_eq!(taken(b"10000000000000000\r\n"), (16, false), "a size beyond 64 bits");
         let mut body = Body::CHUNKED;
-        assert!(body.take(b"\r\n").is_err(), "no digit at all");
-        assert!({ Body::CHUNKED }.take(b"g").is_err());
+        assert!(body.take(b"\r\n", None).is_err(), "no digit at all");
+        assert!({ Body::CHUNKED }.take(b"g", None).is_err());
     }
 }

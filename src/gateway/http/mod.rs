@@ -11,8 +11,9 @@ mod head;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
+use super::call::{Content, Field, Keeper};
 use super::reader::{Answer, Ask, Kind, LOOK, Next, Reader, Refusal, Toward, Transaction, text_of};
 use body::Body;
 use head::{Fields, Request, Scan, Side, Status};
@@ -29,6 +30,12 @@ pub struct Http {
     /// The request whose head has been passed may keep its body back until it hears 100.
     waits: bool,
     refused: bool,
+    /// The fields that are kept of requests; none where nothing is.
+    keeps: Option<BTreeSet<Field>>,
+    /// What is kept of the request that is passing.
+    keeper: Option<Keeper>,
+    /// What was kept of requests that have passed and were not told of.
+    contents: VecDeque<Content>,
 }
 
 /// Where one direction is.
@@ -70,6 +77,11 @@ impl Http {
         Self::default()
     }
 
+    /// The same, keeping these fields of requests.
+    pub fn keeping(fields: BTreeSet<Field>) -> Self {
+        Self { keeps: Some(fields), ..Self::default() }
+    }
+
     fn request(&mut self, unread: &[u8]) -> Next {
         let end = match end_of_head(&mut self.client, unread, Side::Request) {
             Ok(end) => end,
@@ -96,6 +108,10 @@ impl Http {
             _ => Method::Other,
         };
         self.asked.push_back(Asked { method, commits });
+        self.keeper = self.keeps.as_ref().map(Keeper::new);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.head(head);
+        }
         self.waits = fields.expects && !body.is_over();
         self.client = Place::Said(head.len(), Ok(body));
         let text = text_of(&[request.method, b" ", request.target].concat());
@@ -154,7 +170,8 @@ impl Reader for Http {
             Place::Said(head, Ok(body)) => (*head, *body),
             Place::Body(body) => (0, *body),
         };
-        let taken = match body.take(&unread[head..]) {
+        let keeper = self.keeper.as_mut().filter(|_| toward == Toward::Server);
+        let taken = match body.take(&unread[head..], keeper) {
             Ok(taken) => taken,
             Err(_) if head > 0 => 0,
             Err(why) => return Next::Opaque(why),
@@ -163,7 +180,14 @@ impl Reader for Http {
         if toward == Toward::Server && taken > 0 {
             self.waits = false;
         }
+        if toward == Toward::Server && body.is_over() {
+            self.contents.extend(self.keeper.take().map(Keeper::end));
+        }
         Next::Pass(head + taken)
+    }
+
+    fn content(&mut self) -> Option<Content> {
+        self.contents.pop_front()
     }
 
     /// Answers with a whole response of this status, 400 to 599, and closes: what the client sends

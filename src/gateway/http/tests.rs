@@ -79,6 +79,28 @@ fn nothing_of_a_message_is_passed_before_its_mark() {
 }
 
 #[test]
+fn what_requests_hold_is_kept_without_their_framing_where_that_is_asked_for() {
+    let head = "POST /charges HTTP/1.1\r\nIdempotency-Key: k\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let talk = format!(
+        "{head}8;x=y\r\n{{\"order\"\r\n4\r\n: 7}}\r\n0\r\nT: 1\r\n\r\nGET / HTTP/1.1\r\n\r\n{head}5\r\nhal"
+    );
+    let fields = [Field::Json("order".to_owned()), Field::Header("idempotency-key".to_owned())];
+    for length in 1..talk.len() {
+        let mut reader = Http::keeping(fields.iter().cloned().collect());
+        let heard = hear(&mut reader, &[(UP, talk.as_bytes())], &mut || length);
+        assert_untouched(&heard, &[(UP, talk.as_bytes())]);
+        let charge = reader.content().unwrap();
+        assert_eq!(charge.fields["json order"], "7");
+        assert_eq!((charge.fields["header idempotency-key"].as_str(), charge.bytes), ("k", 12));
+        assert_eq!(reader.content().map(|read| (read.fields.len(), read.bytes)), Some((0, 0)));
+        assert_eq!(reader.content(), None, "what is not whole is not told");
+    }
+    let mut reader = Http::new();
+    hear(&mut reader, &[(UP, talk.as_bytes())], &mut || usize::MAX);
+    assert_eq!(reader.content(), None);
+}
+
+#[test]
 fn a_pipeline_keeps_its_answers_in_order() {
     let talk: &[(Toward, &[u8])] = &[
         (UP, b"HEAD /a HTTP/1.1\r\n\r\n\r\nGET /b HTTP/1.1\r\n\r\nPOST /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: 1\r\n\r\nGET /d HTTP/1.1\r\n\r\n"),

@@ -13,6 +13,7 @@ pub(super) mod gateway;
 pub(super) mod impact;
 pub(super) mod isolation;
 pub(super) mod lossy;
+pub(super) mod outside;
 pub(super) mod point;
 pub(super) mod prechecks;
 pub(super) mod promises;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use backout::gateway::call::Field;
 use backout::gateway::control::{Mark, Order, Protocol, Report, Route, Side, Weather, What};
 use backout::plan::model::Gateway as Wanted;
 use backout::stage::docker::Options;
@@ -25,7 +26,7 @@ fn call(client: &str, lines: &[&str]) -> OneShot {
 }
 
 fn gatewayed() -> Options {
-    let route = Route { service: "echo".to_owned(), port: 7000, protocol: Protocol::Tcp };
+    let route = Route { service: "echo".to_owned(), port: 7000, protocol: Protocol::Tcp, outside: None };
     let wanted = Wanted { routes: vec![route], clients: ["client".to_owned()].into() };
     Options { gateways: [("echo".to_owned(), wanted)].into(), ..options() }
 }
@@ -64,6 +65,39 @@ async fn only_the_named_client_meets_the_gateway() {
         assert_eq!((counts[0].connections, counts[0].bytes), (1, 4));
         let instances = stage.inspect().await.unwrap();
         assert_eq!(instances.keys().collect::<Vec<_>>(), ["client", "echo", "other"]);
+    })
+    .await;
+}
+
+/// A mail by hand, in step with the replies, to a name that no service has.
+const MAIL: &str = "until exec 3<>/dev/tcp/mail/25; do :; done; hear() { read -t 20 -u 3 a || exit 7; echo $a; }; \
+                    hear; for w in 'HELO me' 'MAIL FROM:<a@x>' 'RCPT TO:<b@y>' DATA; do echo $w >&3; hear; done; \
+                    printf 'X-Order: 7\\r\\n\\r\\nsecret\\r\\n.\\r\\n' >&3; hear; echo QUIT >&3; hear";
+
+#[tokio::test]
+async fn mail_goes_no_further_than_the_gateway_which_tells_of_it() {
+    let fields = [Field::Header("X-Order".to_owned())].into();
+    let route =
+        Route { service: "mail".to_owned(), port: 25, protocol: Protocol::Smtp, outside: Some(fields) };
+    let wanted = Wanted { routes: vec![route], clients: ["client".to_owned()].into() };
+    let options = Options { gateways: [("mail".to_owned(), wanted)].into(), ..options() };
+    with_stage(services(), options, |stage, _| async move {
+        stage.up(Duration::from_secs(30)).await.unwrap();
+        let gateway = stage.gateway("mail").unwrap();
+        let mut calls = gateway.calls();
+        // A service that is up all the time, and not only a container of one step.
+        let command = words(&["bash", "-c", MAIL]);
+        let process = stage.exec("client", &command).await.unwrap();
+        let (lines, code) = read(process).await;
+        let codes: Vec<&str> = lines.iter().map(|line| &line.text[..3]).collect();
+        assert_eq!((codes, code), (vec!["220", "250", "250", "250", "354", "250", "221"], 0), "{lines:?}");
+        let Report::Calling(calling) = next(&mut calls).await else { panic!("no call") };
+        assert_eq!((calling.method.as_str(), calling.path.as_str()), ("MAIL", "b@y"));
+        let Report::Called(called) = next(&mut calls).await else { panic!("no end") };
+        let content = called.content.unwrap();
+        assert_eq!((called.number, called.status, content.bytes), (calling.number, Some(250), 22));
+        let told: Vec<&str> = content.fields.values().map(String::as_str).collect();
+        assert_eq!(told, ["7", "a@x"]);
     })
     .await;
 }

@@ -73,7 +73,7 @@ where
     let mut project = project(cast.environment);
     let plays = |name: &str| name == service || cast.clients.contains(&name) || cast.others.contains(&name);
     project.services.retain(|name, _| plays(name));
-    let route = Route { service: service.to_owned(), port, protocol };
+    let route = Route { service: service.to_owned(), port, protocol, outside: None };
     let clients = cast.clients.iter().map(|client| (*client).to_owned()).collect();
     let wanted = Wanted { routes: vec![route], clients };
     let images = images(&project).await;

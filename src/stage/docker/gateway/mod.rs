@@ -5,7 +5,7 @@
 mod elf;
 pub(super) mod image;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,18 +39,36 @@ impl DockerStage {
             if client == service || !wanted.clients.contains(client) {
                 continue;
             }
-            let Some((network, address)) = self.meeting(client, service, number) else { continue };
-            hosts.extend(self.aliases(service, &network).into_iter().map(|name| format!("{name}:{address}")));
+            let Some((network, address)) = self.meeting(client, (service, wanted), number) else { continue };
+            let names =
+                if wanted.is_sink() { vec![service.clone()] } else { self.aliases(service, &network) };
+            hosts.extend(names.into_iter().map(|name| format!("{name}:{address}")));
         }
         hosts
     }
 
     /// A network on which both are, and the gateway's address there.
-    fn meeting(&self, client: &str, service: &str, number: u32) -> Option<(String, Ipv4Addr)> {
-        let services = &self.0.project.services;
-        let on = |network: &&String| services[service].networks.contains_key(*network);
-        let network = services[client].networks.keys().find(on)?;
+    fn meeting(
+        &self,
+        client: &str,
+        (service, wanted): (&str, &Wanted),
+        number: u32,
+    ) -> Option<(String, Ipv4Addr)> {
+        let all = self.gateway_networks(service, wanted);
+        let network =
+            self.0.project.services[client].networks.keys().find(|network| all.contains(*network))?;
         Some((network.clone(), self.gateway_address(network, number)?))
+    }
+
+    /// The networks that a gateway is on: those of what it stands before; where it is itself what is called,
+    /// one of each client's.
+    fn gateway_networks(&self, service: &str, wanted: &Wanted) -> BTreeSet<String> {
+        let services = &self.0.project.services;
+        if wanted.is_sink() {
+            let first = |client: &String| services[client].networks.keys().next().cloned();
+            return wanted.clients.iter().filter_map(first).collect();
+        }
+        services[service].networks.keys().cloned().collect()
     }
 
     /// Gateways have the last addresses of a network.
@@ -90,9 +108,9 @@ impl DockerStage {
     ) -> Result<(String, Arc<DockerGateway>), StageError> {
         let name = self.names().gateway(&service);
         self.intend(vec![resource(ResourceKind::Container, &name)])?;
-        let networks: Vec<(String, EndpointSettings)> = self.0.project.services[&service]
-            .networks
-            .keys()
+        let networks: Vec<(String, EndpointSettings)> = self
+            .gateway_networks(&service, &wanted)
+            .iter()
             .filter_map(|network| {
                 let address = self.gateway_address(network, number)?;
                 Some((self.names().network(network), at(address)))
@@ -136,8 +154,7 @@ fn body(
     labels: BTreeMap<String, String>,
     network: Option<(String, EndpointSettings)>,
 ) -> ContainerCreateBody {
-    let routes =
-        routes.iter().map(|route| format!("{}:{}:{}", route.service, route.port, route.protocol.word()));
+    let routes = routes.iter().map(|route| serde_json::to_string(route).expect("a route is plain data"));
     let mut command = program(&["gateway"]);
     command.extend(routes);
     let sysctls = [("net.ipv4.ip_unprivileged_port_start".to_owned(), "0".to_owned())];
@@ -183,6 +200,8 @@ struct Heard {
     waiting: BTreeMap<u64, oneshot::Sender<Result<Done, String>>>,
     ready: Option<oneshot::Sender<()>>,
     listener: Option<mpsc::UnboundedSender<Report>>,
+    /// Who is told of calls to the outside.
+    calls: Option<mpsc::UnboundedSender<Report>>,
     /// What became of the last mark.
     held: watch::Sender<Option<Result<Held, String>>>,
     /// What it said besides reports, on standard error: the reason of its end.
@@ -243,8 +262,11 @@ impl DockerGateway {
     /// Starts it anew at the same address; whatever weather it made is over.
     async fn revive(&self) -> Result<(), StageError> {
         let mut line = self.line.lock().await;
-        let listener = self.heard().listener.take();
-        *self.heard() = Heard { listener, ..Heard::default() };
+        let (listener, calls) = {
+            let mut heard = self.heard();
+            (heard.listener.take(), heard.calls.take())
+        };
+        *self.heard() = Heard { listener, calls, ..Heard::default() };
         line.input = connect(&self.engine, &self.name, &self.heard).await?;
         Ok(())
     }
@@ -271,6 +293,12 @@ impl Gateway for DockerGateway {
             Ok(Some(held)) => held,
             _ => Err("the gateway has ended".to_owned()),
         }
+    }
+
+    fn calls(&self) -> mpsc::UnboundedReceiver<Report> {
+        let (tell, calls) = mpsc::unbounded_channel();
+        self.heard().calls = Some(tell);
+        calls
     }
 
     fn listen(&self) -> mpsc::UnboundedReceiver<Report> {
@@ -325,8 +353,10 @@ impl Heard {
                 self.tell(number, Ok(Done { evidence, counts }));
             }
             Some(Report::Failed { number, why }) => self.tell(number, Err(why)),
+            Some(report @ (Report::Calling(_) | Report::Called(_))) => self.tell_of_calls(report),
             Some(report) => {
                 match &report {
+                    Report::Untold(_) => self.tell_of_calls(report.clone()),
                     Report::Held(held) => drop(self.held.send_replace(Some(Ok(held.clone())))),
                     Report::Missed(why) => drop(self.held.send_replace(Some(Err(why.clone())))),
                     _ => {}
@@ -345,8 +375,16 @@ impl Heard {
         }
     }
 
+    fn tell_of_calls(&self, report: Report) {
+        if let Some(calls) = &self.calls {
+            // Whoever listened may have heard enough.
+            let _ = calls.send(report);
+        }
+    }
+
     fn end(&mut self) {
         self.ended = true;
+        self.tell_of_calls(Report::Untold("the gateway has ended".to_owned()));
         self.held.send_replace(Some(Err("the gateway has ended".to_owned())));
         self.ready = None;
         self.waiting.clear();
