@@ -126,6 +126,7 @@ fn traffic() -> Traffic {
         name: "orders".to_owned(),
         per_second: RATE,
         profile: Profile::Steady,
+        may_fail: None,
         timeout: Duration::from_secs(5),
         key: "{{uuid}}".to_owned(),
         id: None,
