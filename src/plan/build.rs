@@ -242,7 +242,7 @@ impl Builder<'_> {
             [&change, back],
             self.input.records,
         );
-        let impact = scenario.impact.as_ref().map(|written| impact::build(context, written));
+        let impact = scenario.impact.as_ref().map(|written| impact::build(context, written, &hosts));
         let stateless = stateless(&mut self.context, scenario.staging.as_ref());
         let linted = if self.context.mistakes.is_empty() {
             lint::build(&mut self.context, &scenario, &change, back)

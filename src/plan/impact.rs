@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::observe::Observed;
+use super::outside::Outside;
 use crate::diagnostic::Place;
 use crate::scenario::impact as written;
 
@@ -45,6 +46,8 @@ pub enum Touchable {
     File,
     /// An observed document.
     Document,
+    /// A host of the outside.
+    Host,
     /// Anything else: functions, types, views, roles, exchanges, settings.
     Object,
 }
@@ -59,6 +62,7 @@ impl Touchable {
             Self::Queue => "queue",
             Self::File => "file",
             Self::Document => "document",
+            Self::Host => "host",
             Self::Object => "object",
         }
     }
@@ -78,7 +82,7 @@ impl Impact {
 }
 
 /// Resolves `impact:`.
-pub(super) fn build(context: &mut Context<'_>, written: &written::Impact) -> Impact {
+pub(super) fn build(context: &mut Context<'_>, written: &written::Impact, outside: &[Outside]) -> Impact {
     let lists = [
         (Touchable::Service, &written.services),
         (Touchable::Table, &written.tables),
@@ -86,6 +90,7 @@ pub(super) fn build(context: &mut Context<'_>, written: &written::Impact) -> Imp
         (Touchable::Queue, &written.queues),
         (Touchable::File, &written.files),
         (Touchable::Document, &written.documents),
+        (Touchable::Host, &written.hosts),
         (Touchable::Object, &written.objects),
     ];
     let mut declared = Vec::new();
@@ -94,7 +99,7 @@ pub(super) fn build(context: &mut Context<'_>, written: &written::Impact) -> Imp
             let path = format!("impact.{}.{index}", kind.list());
             if name.trim().is_empty() {
                 context.wrong(&path, format!("a {} has a name", kind.word()));
-            } else if is_seen(context, &path, kind, name) {
+            } else if is_seen(context, &path, outside, kind, name) {
                 let whole = kind == Touchable::Table && !name.contains('*');
                 let name = if whole { context.table(name) } else { name.clone() };
                 declared.push(Declared { kind, name, at: context.place(&path) });
@@ -105,12 +110,13 @@ pub(super) fn build(context: &mut Context<'_>, written: &written::Impact) -> Imp
 }
 
 /// Whether anybody would see it touched; a mistake where nobody would.
-fn is_seen(context: &mut Context<'_>, path: &str, kind: Touchable, name: &str) -> bool {
+fn is_seen(context: &mut Context<'_>, path: &str, outside: &[Outside], kind: Touchable, name: &str) -> bool {
     let observes = |is: fn(&Observed) -> bool| context.stores.values().any(is);
     let (seen, list) = match kind {
         Touchable::Service => return context.service(path, name),
         Touchable::Document => return document(context, path, name),
         Touchable::File => return file(context, path, name),
+        Touchable::Host => return host(context, path, outside, name),
         Touchable::Table => (!context.databases.is_empty(), "databases"),
         Touchable::Key => (observes(|store| matches!(store, Observed::Redis(_))), "redis"),
         Touchable::Queue => (observes(|store| matches!(store, Observed::RabbitMq(_))), "rabbitmq"),
@@ -136,6 +142,16 @@ fn document(context: &mut Context<'_>, path: &str, name: &str) -> bool {
     let mistake = context.spot(path).mistake(format!("`{name}` is not an observed document"));
     let mistake = mistake.suggest(name, known).help("name it under `observe.documents`");
     context.mistakes.push(mistake);
+    false
+}
+
+fn host(context: &mut Context<'_>, path: &str, outside: &[Outside], name: &str) -> bool {
+    if outside.iter().any(|host| host.service == name) {
+        return true;
+    }
+    let mistake = context.spot(path).mistake(format!("`{name}` does not stand for the outside"));
+    let known = outside.iter().map(|host| host.service.as_str());
+    context.mistakes.push(mistake.suggest(name, known).help("name it under `observe.outside`"));
     false
 }
 

@@ -991,9 +991,15 @@ fn what_the_impact_names_is_something_that_somebody_would_see() {
             "8: `flag` is not an observed document; name it under `observe.documents`",
         ]
     );
-    let unknown = mistakes(&impact(all, "outside: [mail]"));
-    assert!(
-        unknown.len() == 1 && unknown[0].contains("outside"),
-        "what nobody sees cannot be named: {unknown:?}"
+    let hosts = |name: &str| {
+        impact(
+            "  outside: [ { service: mail, protocol: smtp, clients: [api] } ]\n",
+            &format!("hosts: [{name}]"),
+        )
+    };
+    assert_eq!(plan(&hosts("mail")).impact.map(|impact| impact.declared[0].kind.word()), Some("host"));
+    assert_eq!(
+        mistakes(&hosts("mial")),
+        ["9: `mial` does not stand for the outside; did you mean `mail`?; name it under `observe.outside`"]
     );
 }

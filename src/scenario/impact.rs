@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// What the change touches: these and nothing else. In every list but those of services and documents a `*` stands
+/// What the change touches: these and nothing else. In every list but those of services, documents and hosts a `*` stands
 /// for any text.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +26,9 @@ pub struct Impact {
     /// Observed documents, by name.
     #[serde(default)]
     pub documents: Vec<String>,
+    /// Hosts under `observe.outside` that are called.
+    #[serde(default)]
+    pub hosts: Vec<String>,
     /// Everything else, as reports name it: `function public.total(integer)`, `role reporting`.
     #[serde(default)]
     pub objects: Vec<String>,

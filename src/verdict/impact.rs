@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::difference::{example, resource, service_changes};
 use super::explain::explain;
 use super::model::{ImpactVerdict, Touched};
-use super::timeline::{Run, State};
-use crate::journal::event::{Moment, RowsDiffer, RunKind};
+use super::timeline::{OutsideCalled, Run, State};
+use crate::journal::event::{Moment, Operation, RowsDiffer, RunKind};
 use crate::plan::Plan;
 use crate::plan::impact::{Declared, Touchable};
 use crate::plan::observe::Observed;
@@ -68,6 +68,7 @@ fn touched(plan: &Plan, run: &Run, moment: Moment) -> Option<Found> {
     let rows = if moment == Moment::After { &run.rows[..] } else { run.rows_at(moment) };
     let mut gather = Gather { plan, found: Found::new() };
     gather.services(before, after);
+    gather.hosts(run);
     for (name, store) in &before.stores {
         let Some(now) = after.stores.get(name) else { continue };
         let rows: Vec<&RowsDiffer> = rows.iter().filter(|(of, _)| of == name).map(|(_, rows)| rows).collect();
@@ -110,6 +111,18 @@ impl Gather<'_> {
             for change in changes {
                 let touched = self.add(Touchable::Service, name, short(&change));
                 touched.evidence.push(change);
+            }
+        }
+    }
+
+    /// Whom the change has called outside, be it only to ask.
+    fn hosts(&mut self, run: &Run) {
+        for OutsideCalled { call: made, .. } in &run.outside.calls {
+            if matches!(made.during, Some((Operation::Change, _))) {
+                let touched = self.add(Touchable::Host, &made.call.service, &made.call.method);
+                if touched.evidence.len() < SHOWN {
+                    touched.evidence.push(format!("{} {}", made.call.method, made.call.path));
+                }
             }
         }
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::diagnostic::Place;
-use crate::journal::event::{Event, Moment, Named, RowsDiffer, RunKind};
+use crate::gateway::call::Calling;
+use crate::journal::event::{Event, Moment, Named, Operation, OutsideCall, RowsDiffer, RunKind};
 use crate::plan::impact::Declared;
 use crate::plan::observe::{Observed, RabbitMq, Redis};
 use crate::plan::traffic::{Belongs, Touch};
@@ -354,4 +355,39 @@ fn messages_of_a_queue_touch_the_queue() {
     let plan = Plan { stores: [("mq".to_owned(), Observed::RabbitMq(mq))].into(), ..plan() };
     let left = Left::in_store("mq", [&[("mq.orders", 1)], &[("mq.orders", 2)]], Vec::new());
     assert_eq!(touched(plan, left, Left::nothing()), ["queue orders (messages)"]);
+}
+
+#[test]
+fn whom_the_change_calls_outside_is_touched_and_whom_the_way_back_calls_is_not() {
+    let call = |service: &str, during| OutsideCall {
+        during: Some((during, 1)),
+        call: Calling {
+            service: service.to_owned(),
+            number: 1,
+            at_us: 1,
+            method: "POST".to_owned(),
+            path: "/charges".to_owned(),
+        },
+        content: None,
+        status: Some(201),
+    };
+    let mut control = Left::nothing().events(RunKind::Control);
+    let end = control.1.len() - 1;
+    let heard = |service: &str, during| Event::Outside {
+        service: service.to_owned(),
+        calls: vec![call(service, during)],
+        notes: Vec::new(),
+        last: true,
+    };
+    let calls = [heard("payments", Operation::Change), heard("mail", Operation::Rollback)];
+    control.1.splice(end..end, calls);
+    let found = |plan: Plan| {
+        let runs = vec![control.clone(), Left::nothing().events(RunKind::Idle)];
+        let scenario = verdict(entry(plan), runs).scenarios.remove(0);
+        let finding = scenario.findings.into_iter().find(|found| found.check == Check::Impact).unwrap();
+        (finding.outcome, finding.message, finding.evidence)
+    };
+    let message = "the change touches host payments (POST), which is not declared".to_owned();
+    assert_eq!(found(declaring(&[])), (Outcome::Fail, message, vec!["POST /charges".to_owned()]));
+    assert_eq!(found(declaring(&[(Touchable::Host, "payments")])).0, Outcome::Pass);
 }
