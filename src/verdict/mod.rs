@@ -3,6 +3,7 @@
 
 mod checks;
 mod class;
+mod deeds;
 mod difference;
 mod explain;
 mod footprint;
