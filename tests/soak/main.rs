@@ -64,6 +64,27 @@ fn the_whole_nightly_drill_ends_as_its_marks_say() {
     assert_eq!(output.code, 0, "{}", output.stderr);
 }
 
+/// Level 3; 4 where clients write.
+#[test]
+fn every_right_half_is_proven_from_every_point() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let nightly = std::fs::read_to_string(root.join("drills/nightly.yaml")).unwrap();
+    let paths = nightly.lines().filter_map(|line| line.split_once("path: ../")?.1.split_once(','));
+    let halves = paths.map(|(path, _)| path).filter(|path| path.ends_with("/right"));
+    let mut short = Vec::new();
+    for path in halves {
+        let text = std::fs::read_to_string(root.join(path).join("scenario.yaml")).unwrap();
+        let wanted = if text.contains("\ntraffic:") { 4 } else { 3 };
+        let (output, card) = sweeping::sweep(&[path]);
+        let swept = backout::scenario(&card, path.trim_start_matches("scenarios/"));
+        println!("{path}: {}, level {}, {}", swept["verdict"], swept["level"], swept["counts"]);
+        if swept["verdict"] != "pass" || swept["level"].as_u64() < Some(wanted) {
+            short.push(format!("{path}\n{}", output.stdout));
+        }
+    }
+    assert!(short.is_empty(), "{}", short.join("\n"));
+}
+
 /// `SEED=7` repeats the choices of an earlier time.
 #[tokio::test]
 async fn at_a_thousand_random_points_the_server_has_seen_no_statement_too_many_or_too_few() {
