@@ -232,6 +232,10 @@ async fn roll(given: &Given<'_>, change: &Deploy, request: &stage::Deploy) -> Ac
         Ok(containers) => u32::try_from(containers.len()).unwrap_or(u32::MAX),
         Err(error) => return Act::from_stage(Err(error)),
     };
+    if replicas == 0 {
+        // There is none to replace, and those to come are to be what was deployed.
+        return Act::from_stage(ground.stage.deploy(request).await);
+    }
     for number in 1..=replicas {
         let text = format!("replica {number} of {replicas} of {}", change.service);
         given.held.replica(number, Side::Before, &text).await;

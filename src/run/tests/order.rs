@@ -307,6 +307,22 @@ async fn a_rolling_deploy_is_held_between_two_containers() {
 }
 
 #[tokio::test]
+async fn a_rolling_deploy_of_what_is_scaled_to_zero_is_what_comes_up_later() {
+    let change = "  - deploy: { service: api, replicas: 0 }\n  \
+                  - deploy: { service: api, env: { NEW: \"on\" }, strategy: rolling }\n  \
+                  - deploy: { service: api, replicas: 1 }\n  - sql: { on: db, text: one }";
+    let failure = "  at: { step: 4 }\n  inject: [ { abort: {} } ]";
+    let back = "  steps: [ { deploy: { service: api, env: { NEW: null } } } ]";
+    let walked = interrupted(scenario(change, failure, back)).await;
+    let failed = walked.run(RunKind::Interrupted).into_iter().find_map(|event| match event {
+        Event::Captured { moment: Moment::Failed, system, .. } => Some(system["api"].clone()),
+        _ => None,
+    });
+    let up = failed.unwrap();
+    assert_eq!((up.environment.get("NEW").map(String::as_str), up.replicas), (Some("on"), 1));
+}
+
+#[tokio::test]
 async fn messages_that_are_under_way_are_waited_for_before_the_end_is_captured() {
     let text = "format: 1\nname: s\nstaging: { compose: compose.yaml }\nobserve:\n  databases:\n    - { service: db, \
                 engine: postgres, database: d, user: u, password: { env: POSTGRES_PASSWORD } }\n  rabbitmq: [ { \

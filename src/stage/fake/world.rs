@@ -128,6 +128,7 @@ impl World {
         apply(&mut runs, change);
         let replicas = change.replicas.unwrap_or_else(|| u32::try_from(before.len()).unwrap_or(1));
         let unchanged = before.len() == replicas as usize
+            && runs == self.runs(name)
             && before.iter().all(|container| container.runs == runs && container.health.is_up());
         if unchanged {
             return Ok(());

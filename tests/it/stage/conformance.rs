@@ -197,10 +197,13 @@ async fn none_and_one_again(stage: &dyn Stage) {
     assert_eq!(stage.health("web").await.unwrap(), Health::ScaledToZero);
     assert_eq!(stage.instances("web").await.unwrap().len(), 0);
     stage.deploy(&scale(0)).await.unwrap();
+    let environment = [("LATER".to_owned(), Some("yes".to_owned()))].into();
+    stage.deploy(&Deploy { service: "web".to_owned(), environment, ..Deploy::default() }).await.unwrap();
 
     stage.deploy(&scale(1)).await.unwrap();
     let one = stage.inspect().await.unwrap().remove("web").unwrap();
-    assert_eq!((one.replicas, one.environment["FLAG"].as_str()), (1, "on"));
+    let set = |name: &str| one.environment[name].as_str();
+    assert_eq!((one.replicas, set("FLAG"), set("LATER")), (1, "on", "yes"));
 }
 
 async fn what_is_not_there_is_refused(stage: &dyn Stage) {
