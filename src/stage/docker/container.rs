@@ -91,6 +91,16 @@ impl DockerStage {
     ) -> Result<ExecProcess, StageError> {
         let none = || StageError::new("exec in", format!("service {service}"), "it has no container");
         let container = self.containers(service).into_iter().next().ok_or_else(none)?;
+        self.start_command_in(container, command, environment).await
+    }
+
+    /// A command in one container, by its name or ID.
+    pub(super) async fn start_command_in(
+        &self,
+        container: String,
+        command: &[String],
+        environment: &BTreeMap<String, String>,
+    ) -> Result<ExecProcess, StageError> {
         let number = next(&mut self.state().commands);
         let mark = format!("BACKOUT_COMMAND={}.{number}", self.0.options.run);
         ExecProcess::start(self.engine().clone(), container, command, environment, mark).await

@@ -12,6 +12,7 @@ mod down;
 mod files;
 mod follow;
 mod gateway;
+mod healthcheck;
 mod image;
 mod keep;
 mod limit;
@@ -121,6 +122,7 @@ struct State {
     /// The addresses of the networks, by their names on the engine.
     subnets: BTreeMap<String, Subnet>,
     gateways: BTreeMap<String, Arc<gateway::DockerGateway>>,
+    asked: healthcheck::Asked,
     one_shots: u32,
     helpers: u32,
     commands: u32,

@@ -46,7 +46,10 @@ impl DockerStage {
         let mut found = Vec::new();
         for inspected in inspected {
             match inspected {
-                Ok(inspected) => found.push(inspected),
+                Ok(mut inspected) => {
+                    self.consult(&mut inspected);
+                    found.push(inspected);
+                }
                 // Somebody removed it: it is absent, which is a fact and not an error.
                 Err(problem) if problem.is_missing() => {}
                 Err(problem) => return Err(problem.into()),
@@ -218,12 +221,7 @@ impl DockerStage {
     pub(super) async fn evidence(&self, service: &str) -> Vec<String> {
         let mut evidence = Vec::new();
         for container in self.inspect_containers(service).await.unwrap_or_default() {
-            let log = container.state.and_then(|state| state.health).and_then(|health| health.log);
-            if let Some(last) = log.and_then(|log| log.into_iter().next_back()) {
-                let said = last.output.unwrap_or_default();
-                let code = last.exit_code.unwrap_or_default();
-                evidence.push(format!("health check ended with exit code {code}: {}", said.trim()));
-            }
+            evidence.extend(self.last_check(&container));
         }
         for container in self.containers(service) {
             evidence.extend(super::follow::tail(self.engine(), &container, 20).await);

@@ -79,6 +79,49 @@ async fn services_start_when_their_dependencies_allow() {
     .await;
 }
 
+/// The engine asks once an hour, which is never while a test lasts.
+fn checked_hourly(script: &str, test: &str) -> Service {
+    let mut service = checked(script, test);
+    service.healthcheck.as_mut().unwrap().interval_ms = Some(3_600_000);
+    service
+}
+
+#[tokio::test]
+async fn services_are_asked_how_they_are_before_the_engine_does() {
+    let services = vec![
+        ("db", checked_hourly("sleep 0.3; touch /ready; sleep 1000", "test -e /ready")),
+        ("api", after(checked_hourly(IDLE, "true"), "db", Condition::ServiceHealthy)),
+    ];
+    with_stage(project(services), options(), |stage, memory| async move {
+        stage.up(SOON).await.unwrap();
+        for service in ["db", "api"] {
+            assert_eq!(stage.health(service).await.unwrap(), Health::Healthy, "{service}");
+        }
+        let made = memory.intended.lock().unwrap().clone();
+        let db = made.iter().find(|made| made.name.contains("-db-")).unwrap();
+        let engine =
+            docker(&["inspect", "--format", "{{.State.Health.Status}} {{len .State.Health.Log}}", &db.name]);
+        assert_eq!(engine.trim(), "starting 0", "the engine itself knows nothing yet");
+        // Another life begins without being well.
+        output(&stage, "db", "rm /ready").await;
+        stage.restart("db").await.unwrap();
+        assert_eq!(stage.health("db").await.unwrap(), Health::Starting);
+        while stage.health("db").await.unwrap() != Health::Healthy {
+            stage.changed().await;
+        }
+        assert_eq!(output(&stage, "db", "ls /ready").await, "/ready");
+    })
+    .await;
+
+    let services = vec![("db", checked_hourly(IDLE, "echo not yet; false"))];
+    with_stage(project(services), options(), |stage, _| async move {
+        let error = stage.up(Duration::from_secs(5)).await.unwrap_err();
+        assert_eq!(error.cause, "it was still running, not healthy yet when the time to come up was over");
+        assert_eq!(error.evidence, ["health check ended with exit code 1: not yet"]);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_service_that_does_not_come_up_is_shown_with_its_last_words() {
     let broken = shell("echo no such column >&2; exit 3");
