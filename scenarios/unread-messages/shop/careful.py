@@ -9,10 +9,13 @@ version 1, what waits.
 import json
 import sys
 import time
+import uuid
 
 from shop import QUEUE, VERSION, Unreadable, channel, publish, serve, work
 
 DEAD = "orders.dead"
+# No worker can ever read it.
+NEVER = 1_000_000
 
 
 def declare(opened):
@@ -44,23 +47,26 @@ def ship(database, message, order, amount):
 
 def replay():
     """A message is taken away when it has been announced again: killed in between, it is announced twice, and worked
-    on once."""
+    on once. What the worker holds is in neither queue, and may be rejected yet: so a mark follows all that was
+    announced, and when it has been rejected too, nothing more comes."""
     opened = channel()
     declare(opened)
-    # What is still to be rejected is waited for.
-    while waiting(opened, QUEUE) or waiting(opened, DEAD):
-        method, _, body = opened.basic_get(DEAD)
+    mark = str(uuid.uuid4())
+    publish(opened, mark, {"version": NEVER})
+    while True:
+        method, properties, body = opened.basic_get(DEAD)
         if method is None:
             time.sleep(0.02)
             continue
-        order, amount = read(json.loads(body))
-        publish(opened, order, {"version": 1, "id": order, "amount": amount})
+        said = json.loads(body)
+        # The mark of a replay that was killed is only taken away.
+        if said["version"] != NEVER:
+            order, amount = read(said)
+            publish(opened, order, {"version": 1, "id": order, "amount": amount})
         opened.basic_ack(method.delivery_tag)
+        if properties.message_id == mark:
+            break
     opened.connection.close()
-
-
-def waiting(opened, queue):
-    return opened.queue_declare(queue, passive=True).method.message_count
 
 
 wanted, _, most = sys.argv[1].partition("=")

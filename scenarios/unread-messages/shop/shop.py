@@ -14,8 +14,10 @@ import psycopg2
 VERSION = int(os.environ["SHOP_VERSION"])
 QUEUE = "orders"
 
-stopping = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+# It waits until it is asked for. A handler would run in the main thread alone, which sleeps on when the system has
+# told another thread of the signal.
+STOP = {signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
 
 
 class Unreadable(Exception):
@@ -72,7 +74,7 @@ def serve(declare, say):
     declare(channel())
     server = Server(("", 8080), Orders)
     threading.Thread(target=server.serve_forever).start()
-    stopping.wait()
+    signal.sigwait(STOP)
     server.shutdown()
     server.server_close()
 
@@ -94,7 +96,7 @@ def work(declare, read, ship, most=None):
             except Unreadable:
                 opened.basic_reject(method.delivery_tag, requeue=False)
             taken += 1
-        if stopping.is_set() or taken == most:
+        if STOP & signal.sigpending() or taken == most:
             break
     opened.cancel()
     opened.connection.close()
