@@ -52,7 +52,7 @@ async fn range(client: &Client, table: &Table, column: &Column, wanted: i64) -> 
 }
 
 /// The SQL expression for the number of a row's chunk; none where its columns are not there any more.
-pub(super) fn number(deal: &Deal, table: &Table, version: i32) -> Option<String> {
+pub(super) fn number(deal: &Deal, table: &Table) -> Option<String> {
     let find = |name: &String| table.columns.iter().find(|column| column.name == *name);
     match deal {
         Deal::Whole => Some("0".to_owned()),
@@ -63,7 +63,7 @@ pub(super) fn number(deal: &Deal, table: &Table, version: i32) -> Option<String>
         }
         Deal::Hash { columns, count } => {
             let columns: Vec<&Column> = columns.iter().map(find).collect::<Option<_>>()?;
-            Some(format!("({} & {})::int4", fingerprint::hash(&columns, version), count - 1))
+            Some(format!("({} & {})::int4", fingerprint::hash(&columns), count - 1))
         }
     }
 }
@@ -79,8 +79,8 @@ pub(super) struct Within {
 
 /// Where the rows are that are in one of these chunks, which are in order. Key ranges are joined, so that
 /// an index finds each of them; an index finds nothing by a quotient.
-pub(super) fn within(deal: &Deal, table: &Table, version: i32, chunks: &[u32]) -> Option<Within> {
-    let (number, from) = (number(deal, table, version)?, format!("ONLY {}", table.name));
+pub(super) fn within(deal: &Deal, table: &Table, chunks: &[u32]) -> Option<Within> {
+    let (number, from) = (number(deal, table)?, format!("ONLY {}", table.name));
     match deal {
         Deal::Whole => Some(Within { from, condition: "true".to_owned() }),
         Deal::Hash { .. } => {
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn ranges_are_cut_towards_zero_and_open_at_their_ends() {
         let within = |deal: &Deal, chunks: &[u32]| {
-            let within = within(deal, &table(), 15_00_00, chunks).unwrap();
+            let within = within(deal, &table(), chunks).unwrap();
             let (begins, rest) = within.from.split_once(", ").unwrap();
             let (ends, rest) = rest.split_once(") AS ").unwrap();
             assert!(
@@ -213,8 +213,8 @@ mod tests {
     fn a_key_that_is_gone_gives_no_chunks() {
         let mut table = table();
         table.columns.pop();
-        assert_eq!(number(&range(10, 0, 9), &table, 15_00_00), None);
+        assert_eq!(number(&range(10, 0, 9), &table), None);
         let hash = Deal::Hash { columns: vec!["a".to_owned()], count: 8 };
-        assert!(number(&hash, &table, 15_00_00).unwrap().ends_with(" & 7)::int4"));
+        assert!(number(&hash, &table).unwrap().ends_with(" & 7)::int4"));
     }
 }
