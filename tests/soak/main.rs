@@ -11,6 +11,9 @@ mod exactness;
 mod fuzz;
 #[path = "../it/support/killing.rs"]
 mod killing;
+mod large;
+#[path = "../it/support/postgres.rs"]
+mod postgres_server;
 #[path = "../it/stage/rig.rs"]
 mod rig;
 #[path = "../it/support/sweeping.rs"]

@@ -1,7 +1,9 @@
 //! The rows of a table folded into one number inside the server.
 //!
-//! Each value goes into the hash of its row with a mark for NULL and its length, so that no two rows look
-//! alike; the sum of the hashes' first 64 bits knows no order.
+//! A row is hashed as one text in which no two rows look alike: numbers and times between commas, then
+//! everything else behind its length. The sum of the hashes' first 64 bits knows no order.
+//!
+//! Making that text takes most of the time. So no value is made into text twice.
 
 use super::connect::Server;
 use super::tables::{Column, Table};
@@ -67,15 +69,29 @@ async fn sum(
 }
 
 fn hash(columns: &[&Column]) -> String {
-    let parts = columns.iter().map(|column| {
-        let value = column.value();
-        format!("COALESCE(CONCAT('V', OCTET_LENGTH({value}), ':', {value}), {})", null(column))
-    });
-    let parts: Vec<String> = parts.collect();
+    let (plain, others): (Vec<&Column>, Vec<&Column>) = columns.iter().partition(|column| column.is_plain());
+    let mut parts = Vec::new();
+    if !plain.is_empty() {
+        let values: Vec<String> = plain.into_iter().map(between_commas).collect();
+        parts.push(format!("CONCAT_WS(',', {}), ','", values.join(", ")));
+    }
+    parts.extend(others.into_iter().map(behind_length));
     format!("SHA2(CONCAT({}), 256)", if parts.is_empty() { "''".to_owned() } else { parts.join(", ") })
 }
 
-/// NULL for a value that was too large, and a mark for one that is NULL.
-fn null(column: &Column) -> String {
-    format!("IF({} IS NULL, 'N', NULL)", super::connect::quoted(&column.name))
+/// No number and no time is an empty text.
+fn between_commas(column: &Column) -> String {
+    let name = super::connect::quoted(&column.name);
+    if column.is_nullable { format!("IFNULL({name}, '')") } else { name }
+}
+
+/// A value beyond `max_allowed_packet` is NULL though its column is not; then so is all of it. What is no text
+/// has no comma in it.
+fn behind_length(column: &Column) -> String {
+    let (name, value) = (super::connect::quoted(&column.name), column.value());
+    if column.is_nullable {
+        format!("IFNULL(CHAR_LENGTH({name}), 'N'), ':', IFNULL({value}, IF({name} IS NULL, '', NULL)), ','")
+    } else {
+        format!("CHAR_LENGTH({name}), ':', {value}, ','")
+    }
 }

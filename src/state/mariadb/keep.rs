@@ -20,6 +20,9 @@ pub(super) async fn keep(
     if reference.is_some_and(|reference| reference.raw == data.raw) {
         return Ok(Kept::Nothing { because: "they are as before".to_owned() });
     }
+    if table.size > keeping.room {
+        return Ok(Kept::Nothing { because: format!("they take more than {} bytes", keeping.room) });
+    }
     let left_out = left_out.filter(|_| data.exception_error.is_none()).cloned().unwrap_or_default();
     let columns = remaining(table, &left_out);
     if columns.is_empty() {

@@ -4,12 +4,29 @@ use std::collections::BTreeMap;
 
 use super::connect::{Server, literal, quoted};
 
+/// Numbers and times that are the same as text for the same value, without a comma and never empty.
+const PLAIN: [&str; 11] = [
+    "bigint",
+    "date",
+    "datetime",
+    "decimal",
+    "int",
+    "mediumint",
+    "smallint",
+    "time",
+    "timestamp",
+    "tinyint",
+    "year",
+];
+
 /// A table.
 pub(super) struct Table {
     /// `database.table`.
     pub(super) name: String,
     /// The same as SQL quotes it.
     pub(super) quoted: String,
+    /// About how many bytes its rows take on disk.
+    pub(super) size: u64,
     /// In order of name.
     pub(super) columns: Vec<Column>,
     /// The columns that tell its rows apart.
@@ -21,10 +38,15 @@ pub(super) struct Column {
     pub(super) name: String,
     /// Its type's word: `varchar`, `bigint` …
     pub(super) type_name: String,
-    is_nullable: bool,
+    pub(super) is_nullable: bool,
 }
 
 impl Column {
+    /// Whether it can stand in a text as it is.
+    pub(super) fn is_plain(&self) -> bool {
+        PLAIN.contains(&self.type_name.as_str())
+    }
+
     pub(super) fn is_integer(&self) -> bool {
         ["tinyint", "smallint", "mediumint", "int", "bigint"].contains(&self.type_name.as_str())
     }
@@ -50,19 +72,23 @@ impl Column {
 pub(super) async fn list(server: &mut Server, database: &str) -> Result<Vec<Table>, String> {
     let schema = literal(database);
     let names = format!(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = {schema} \
+        "SELECT table_name, data_length FROM information_schema.tables WHERE table_schema = {schema} \
          AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY table_name"
     );
     let mut columns = columns(server, &schema).await?;
     let mut keys = keys(server, &schema, &columns).await?;
-    let tables = server.rows(&names).await?.into_iter().flatten().flatten();
-    let table = |name: String| Table {
-        quoted: format!("{}.{}", quoted(database), quoted(&name)),
-        columns: columns.remove(&name).unwrap_or_default(),
-        key: keys.remove(&name).unwrap_or_default(),
-        name: format!("{database}.{name}"),
-    };
-    Ok(tables.map(table).collect())
+    let mut tables = Vec::new();
+    for row in server.rows(&names).await? {
+        let [Some(name), size] = &row[..] else { continue };
+        tables.push(Table {
+            quoted: format!("{}.{}", quoted(database), quoted(name)),
+            size: size.as_ref().and_then(|size| size.parse().ok()).unwrap_or_default(),
+            columns: columns.remove(name).unwrap_or_default(),
+            key: keys.remove(name).unwrap_or_default(),
+            name: format!("{database}.{name}"),
+        });
+    }
+    Ok(tables)
 }
 
 async fn columns(server: &mut Server, schema: &str) -> Result<BTreeMap<String, Vec<Column>>, String> {

@@ -152,7 +152,7 @@ async fn read_tables(
         let read = read_table(snapshot, table, exceptions, deals.get(&table.name)).await;
         tables.insert(table.name.clone(), read.map_err(|error| (error, Some(table.name.clone())))?);
     }
-    let large = large_objects::read(snapshot.client(), snapshot.version).await;
+    let large = large_objects::read(snapshot.client()).await;
     let large = large.map_err(|error| (error, Some("pg_largeobject".to_owned())))?;
     tables.extend(large.map(|large| (large_objects::NAME.to_owned(), large)));
     Ok(tables)
@@ -164,7 +164,7 @@ pub(super) async fn read_small(
     snapshot: &Snapshot,
     batch: &[(&Table, Option<&Deal>)],
 ) -> Result<Vec<(String, TableData)>, Failure> {
-    let read = fingerprint::read_many(snapshot.client(), snapshot.version, batch).await;
+    let read = fingerprint::read_many(snapshot.client(), batch).await;
     let mut tables = Vec::new();
     if let Some(read) = read.map_err(of_no_table)? {
         for ((table, _), read) in batch.iter().zip(read) {
@@ -187,14 +187,14 @@ pub(super) async fn read_table(
     exceptions: &[TableException],
     deal: Option<&Deal>,
 ) -> Result<TableData, StoreError> {
-    let (client, version) = (snapshot.client(), snapshot.version);
+    let client = snapshot.client();
     let mut data = TableData::empty(table);
     let Some(left_out) = left_out(table, exceptions) else {
-        data.take(fingerprint::read(client, version, table, None, deal).await?);
+        data.take(fingerprint::read(client, table, None, deal).await?);
         return Ok(data);
     };
     client.batch_execute("SAVEPOINT exceptions").await.map_err(|e| StoreError::query("a savepoint", &e))?;
-    match fingerprint::read(client, version, table, Some(&left_out), deal).await {
+    match fingerprint::read(client, table, Some(&left_out), deal).await {
         Ok(read) => {
             data.take(read);
             // A snapshot cannot be shared out of a savepoint.
@@ -205,7 +205,7 @@ pub(super) async fn read_table(
             let back = "ROLLBACK TO SAVEPOINT exceptions; RELEASE SAVEPOINT exceptions";
             let back = client.batch_execute(back).await;
             back.map_err(|e| StoreError::query("going back to a savepoint", &e))?;
-            data.take(fingerprint::read(client, version, table, None, None).await?);
+            data.take(fingerprint::read(client, table, None, None).await?);
             data.exception_error = Some(error.to_string());
         }
         Err(error) => return Err(error),

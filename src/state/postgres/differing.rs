@@ -181,12 +181,10 @@ impl Differing<'_> {
     ) -> Result<Option<u64>, StoreError> {
         let Some(table) = side.table(name) else { return Ok(None) };
         let left_out = left_out(table, self.exceptions).unwrap_or_default();
-        let plan = |version| {
-            let plan = Plan::of(table, left_out.clone(), Some(was));
-            match chunks::within(deal, table, version, numbers) {
-                Some(within) => plan.within(within),
-                None => plan,
-            }
+        let plan = Plan::of(table, left_out, Some(was));
+        let plan = match chunks::within(deal, table, numbers) {
+            Some(within) => plan.within(within),
+            None => plan,
         };
         let mut attempt = 1;
         loop {
@@ -203,16 +201,12 @@ impl Side {
         self.tables.iter().find(|table| table.name == name)
     }
 
-    async fn read<'t>(
-        &self,
-        plan: &(impl Fn(i32) -> Plan<'t> + Sync),
-        room: u64,
-    ) -> Result<Option<u64>, StoreError> {
+    async fn read(&self, plan: &Plan<'_>, room: u64) -> Result<Option<u64>, StoreError> {
         let session = match &self.shared {
             Some(shared) => Snapshot::open_shared(&self.target, shared).await?,
             None => Snapshot::open(&self.target).await?,
         };
-        match write(session.client(), &plan(session.version), &self.dir, room).await {
+        match write(session.client(), plan, &self.dir, room).await {
             Ok(written) => {
                 session.close().await;
                 Ok(written)

@@ -1,15 +1,16 @@
 //! The rows of a table folded into one number: the sum of the hashes of its rows.
 //!
 //! A sum of 64-bit hashes is a fingerprint of the multiset: no order enters, a row more or less changes it,
-//! and the server adds it up in parallel and in constant memory. Three traits of the server's own hashes
-//! would make it blind, and are mended here:
+//! and the server adds it up in parallel and in constant memory. The server's own hash of a record would take
+//! longer than all of its columns' hashes, and a sum of those would be blind. So:
 //!
-//! - `hash_record_extended` is a linear combination of its columns' hashes, and a sum of those is the same
-//!   when two rows exchange a value. So each row's hash goes, as the seed, through one more hash.
-//! - Hashes of 64-bit integers and times fold both halves into 32 bits: -1 and 4294967295 collide. So the
-//!   upper half of an integer goes in once more, and times go in as their bytes.
+//! - Each column is hashed with a seed of its own, the exclusive or of these is the row's, and that goes, as
+//!   the seed, through one more hash. Without it two rows could exchange a value, and the sum would be the same.
+//! - The server's hashes of 64-bit integers and times fold both halves into 32 bits: -1 and 4294967295 collide.
+//!   So such an integer goes in as a seed, which is taken whole, and times go in as their bytes.
 //! - Numbers are hashed without sign and scale, enums by object identifier, arrays without bounds, floats
 //!   and intervals by value. So these go in as bytes or as the text of their output function.
+//! - Something that is NULL adds nothing; that a value's hash is nothing is as likely as any other.
 
 use std::pin::pin;
 
@@ -21,14 +22,25 @@ use super::tables::{Column, Table};
 use super::{batch, chunks};
 use crate::state::model::{ChunkSum, Chunks, Deal, Fingerprint};
 
-/// The types whose hash changes exactly when their bytes do.
-const HASHED_AS_THEY_ARE: &[&str] = &[
-    "bool", "bytea", "char", "cidr", "date", "inet", "int2", "int4", "macaddr", "macaddr8", "name", "oid",
-    "text", "uuid", "varchar",
+/// The types whose hash changes exactly when their bytes do, with the function that gives it.
+const HASHED_AS_THEY_ARE: &[(&str, &str)] = &[
+    ("char", "hashcharextended"),
+    ("cidr", "hashinetextended"),
+    ("inet", "hashinetextended"),
+    ("int2", "hashint2extended"),
+    ("int4", "hashint4extended"),
+    ("macaddr", "hashmacaddrextended"),
+    ("macaddr8", "hashmacaddr8extended"),
+    ("name", "hashnameextended"),
+    ("oid", "hashoidextended"),
+    ("text", "hashtextextended"),
+    ("uuid", "uuid_hash_extended"),
+    ("varchar", "hashtextextended"),
 ];
 
 /// The types that go in as their bytes, with the function that gives these.
 const HASHED_AS_BYTES: &[(&str, &str)] = &[
+    ("date", "date_send"),
     ("interval", "interval_send"),
     ("numeric", "numeric_send"),
     ("pg_lsn", "pg_lsn_send"),
@@ -76,7 +88,6 @@ pub(super) struct Read {
 /// by chunk, all in the same pass.
 pub(super) async fn read(
     client: &Client,
-    version: i32,
     table: &Table,
     left_out: Option<&LeftOut>,
     deal: Option<&Deal>,
@@ -85,10 +96,10 @@ pub(super) async fn read(
     let all = all(table);
     let remaining = left_out.map(|left_out| (left_out.remaining(table), left_out.stays()));
     let kept = remaining.as_ref().map(|(columns, stays)| (columns.as_slice(), stays.as_str()));
-    let dealt = deal.and_then(|deal| Some((deal, chunks::number(deal, table, version)?)));
+    let dealt = deal.and_then(|deal| Some((deal, chunks::number(deal, table)?)));
     let query = match &dealt {
-        None => whole(table, version, &all, kept),
-        Some((_, number)) => by_chunk(table, version, &all, kept, number),
+        None => whole(table, &all, kept),
+        Some((_, number)) => by_chunk(table, &all, kept, number),
     };
     let mut sums = Sums { dealt: dealt.is_some(), ..Sums::default() };
     let failed = |error| StoreError::query(doing(), &error);
@@ -109,10 +120,9 @@ pub(super) async fn read(
 /// The same for many small tables, nothing left out; none when one of them may not be read.
 pub(super) async fn read_many(
     client: &Client,
-    version: i32,
     tables: &[(&Table, Option<&Deal>)],
 ) -> Result<Option<Vec<Read>>, StoreError> {
-    let questions = tables.iter().map(|(table, _)| whole(table, version, &all(table), None));
+    let questions = tables.iter().map(|(table, _)| whole(table, &all(table), None));
     let answers = batch::ask(client, &questions.collect::<Vec<_>>()).await;
     let answers = answers.map_err(|error| StoreError::query("fingerprinting tables", &error))?;
     let Some(answers) = answers else { return Ok(None) };
@@ -140,27 +150,21 @@ fn all(table: &Table) -> Vec<&Column> {
 /// What stays of a table, and the condition on which.
 type Remaining<'t> = (&'t [&'t Column], &'t str);
 
-fn whole(table: &Table, version: i32, all: &[&Column], remaining: Option<Remaining<'_>>) -> String {
-    let mut select = aggregate(&hash(all, version), "true");
+fn whole(table: &Table, all: &[&Column], remaining: Option<Remaining<'_>>) -> String {
+    let mut select = aggregate(&hash(all), "true");
     if let Some((columns, stays)) = remaining {
-        select = format!("{select}, {}", aggregate(&hash(columns, version), stays));
+        select = format!("{select}, {}", aggregate(&hash(columns), stays));
     }
     format!("SELECT {select} FROM ONLY {}", table.name)
 }
 
 /// The same for each chunk. A planner that looked through to the columns would expect as many chunks as
 /// there are rows, and let nobody help; it does not look through what is volatile.
-fn by_chunk(
-    table: &Table,
-    version: i32,
-    all: &[&Column],
-    remaining: Option<Remaining<'_>>,
-    number: &str,
-) -> String {
-    let mut inner = format!("{number} AS chunk, {} AS hash", hash(all, version));
+fn by_chunk(table: &Table, all: &[&Column], remaining: Option<Remaining<'_>>, number: &str) -> String {
+    let mut inner = format!("{number} AS chunk, {} AS hash", hash(all));
     let mut outer = aggregate("hash", "true");
     if let Some((columns, stays)) = remaining {
-        inner = format!("{inner}, {} AS left_hash, {stays} AS stays", hash(columns, version));
+        inner = format!("{inner}, {} AS left_hash, {stays} AS stays", hash(columns));
         outer = format!("{outer}, {}", aggregate("left_hash", "stays"));
     }
     format!(
@@ -224,39 +228,60 @@ fn aggregate(hash: &str, stays: &str) -> String {
     format!("count(*){filter}, coalesce(sum({hash}){filter}, 0)")
 }
 
-/// The hash of one row: its columns in order of name, those that go in as text together behind the others.
-pub(super) fn hash(columns: &[&Column], version: i32) -> String {
-    if columns.is_empty() {
-        return "0".to_owned();
+/// The hash of one row: that of its columns in order of name, those that go in as bytes and as text together
+/// behind the others.
+pub(super) fn hash(columns: &[&Column]) -> String {
+    let (mut parts, mut as_bytes, mut as_text) = (Vec::new(), Vec::new(), Vec::new());
+    for column in columns {
+        if let Some(hash) = hashed(column, parts.len() + 1) {
+            parts.push(format!("coalesce({hash}, 0)"));
+        } else if let Some(bytes) = bytes(column) {
+            as_bytes.push(bytes);
+        } else {
+            as_text.push(column.quoted.as_str());
+        }
     }
-    // Records can be hashed since version 14. The hash of a whole text is not linear.
-    if version < 14_00_00 {
-        return format!("hashtextextended(ROW({})::text, 0)", list(columns));
+    if !as_bytes.is_empty() {
+        parts.push(format!("hash_array_extended(ARRAY[{}], {})", as_bytes.join(", "), parts.len() + 1));
     }
-    let mut hashed: Vec<String> = columns.iter().filter_map(|column| hashed(column)).collect();
-    let text: Vec<&Column> =
-        columns.iter().copied().filter(|column| self::hashed(column).is_none()).collect();
-    if !text.is_empty() {
-        hashed.push(format!("ROW({})::text", list(&text)));
+    if !as_text.is_empty() {
+        parts.push(format!("hashtextextended(ROW({})::text, {})", as_text.join(", "), parts.len() + 1));
     }
-    format!("hashint4extended(0, hash_record_extended(ROW({}), 0))", hashed.join(", "))
+    if parts.is_empty() { "0".to_owned() } else { format!("hashint4extended(0, {})", exclusive_or(&parts)) }
 }
 
-/// What of a column is hashed; none for what goes in as text.
-fn hashed(column: &Column) -> Option<String> {
+/// The hash of a column that goes in as it is.
+fn hashed(column: &Column, seed: usize) -> Option<String> {
     let (name, quoted) = (column.builtin.as_deref()?, &column.quoted);
-    if HASHED_AS_THEY_ARE.contains(&name) {
-        return Some(quoted.clone());
+    match name {
+        "bool" => Some(format!("hashint4extended({quoted}::int4, {seed})")),
+        "int8" => Some(format!("hashint4extended({seed}, {quoted})")),
+        _ => {
+            let (_, function) = HASHED_AS_THEY_ARE.iter().find(|(known, _)| *known == name)?;
+            Some(format!("{function}({quoted}, {seed})"))
+        }
     }
-    if name == "int8" {
-        return Some(format!("{quoted}, {quoted} >> 32"));
-    }
-    let bytes = HASHED_AS_BYTES.iter().find(|(known, _)| *known == name);
-    bytes.map(|(_, function)| format!("{function}({quoted})"))
 }
 
-fn list(columns: &[&Column]) -> String {
-    columns.iter().map(|column| column.quoted.as_str()).collect::<Vec<_>>().join(", ")
+/// The bytes of a column that goes in as such.
+fn bytes(column: &Column) -> Option<String> {
+    let (name, quoted) = (column.builtin.as_deref()?, &column.quoted);
+    if name == "bytea" {
+        return Some(format!("{quoted}::bytea"));
+    }
+    let (_, function) = HASHED_AS_BYTES.iter().find(|(known, _)| *known == name)?;
+    Some(format!("{function}({quoted})"))
+}
+
+/// All of them in one, no deeper than a server with so many columns can read.
+fn exclusive_or(parts: &[String]) -> String {
+    match parts {
+        [one] => one.clone(),
+        _ => {
+            let (first, second) = parts.split_at(parts.len() / 2);
+            format!("({} # {})", exclusive_or(first), exclusive_or(second))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -273,27 +298,31 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(columns: &[(&str, Option<&str>)], version: i32, expected: &str) {
+    fn check(columns: &[(&str, Option<&str>)], expected: &str) {
         let columns: Vec<Column> = columns.iter().map(|(name, builtin)| column(name, *builtin)).collect();
-        assert_eq!(hash(&columns.iter().collect::<Vec<_>>(), version), expected);
+        assert_eq!(hash(&columns.iter().collect::<Vec<_>>()), expected);
     }
 
     #[test]
     fn s13_what_is_equal_without_being_the_same_goes_in_as_bytes_or_text() {
-        let columns = [("a", Some("int4")), ("b", Some("numeric")), ("c", Some("int8")), ("d", None)];
+        let columns = [
+            ("a", Some("int4")),
+            ("b", Some("numeric")),
+            ("c", Some("int8")),
+            ("d", None),
+            ("e", Some("bool")),
+            ("f", Some("bytea")),
+        ];
         check(
             &columns,
-            15_00_00,
-            r#"hashint4extended(0, hash_record_extended(ROW("a", numeric_send("b"), "c", "c" >> 32, ROW("d")::text), 0))"#,
+            "hashint4extended(0, ((coalesce(hashint4extended(\"a\", 1), 0) # coalesce(hashint4extended(2, \"c\"), 0)) \
+             # (coalesce(hashint4extended(\"e\"::int4, 3), 0) \
+             # (hash_array_extended(ARRAY[numeric_send(\"b\"), \"f\"::bytea], 4) \
+             # hashtextextended(ROW(\"d\")::text, 5)))))",
         );
-        check(&columns[..1], 15_00_00, r#"hashint4extended(0, hash_record_extended(ROW("a"), 0))"#);
-        check(
-            &columns[3..],
-            15_00_00,
-            r#"hashint4extended(0, hash_record_extended(ROW(ROW("d")::text), 0))"#,
-        );
-        check(&columns[..2], 13_00_00, r#"hashtextextended(ROW("a", "b")::text, 0)"#);
-        check(&[], 15_00_00, "0");
+        check(&columns[..1], r#"hashint4extended(0, coalesce(hashint4extended("a", 1), 0))"#);
+        check(&columns[3..4], r#"hashint4extended(0, hashtextextended(ROW("d")::text, 1))"#);
+        check(&[], "0");
     }
 
     #[test]

@@ -154,7 +154,7 @@ async fn rows(
         rows.unread.insert(large_objects::NAME.to_owned(), why);
         return Ok(rows);
     }
-    let large = large_objects::read(snapshot.client(), snapshot.version).await;
+    let large = large_objects::read(snapshot.client()).await;
     let large = large.map_err(|error| (error, Some("pg_largeobject".to_owned())))?;
     rows.tables.extend(large.map(|large| (large_objects::NAME.to_owned(), large)));
     Ok(rows)

@@ -9,7 +9,7 @@ use crate::state::model::{Fingerprint, Kept, TableData};
 pub(super) const NAME: &str = "large objects";
 
 /// Fingerprints all large objects; none when there are none.
-pub(super) async fn read(client: &Client, version: i32) -> Result<Option<TableData>, StoreError> {
+pub(super) async fn read(client: &Client) -> Result<Option<TableData>, StoreError> {
     let failed = |error| StoreError::query("fingerprinting the large objects", &error);
     let count =
         client.query_one("SELECT count(*) FROM pg_largeobject_metadata", &[]).await.map_err(failed)?;
@@ -17,11 +17,9 @@ pub(super) async fn read(client: &Client, version: i32) -> Result<Option<TableDa
     if rows == 0 {
         return Ok(None);
     }
-    let hash = if version >= 14_00_00 {
-        "hashint4extended(0, hash_record_extended(ROW(loid, pageno, data), 0))"
-    } else {
-        "hashtextextended(ROW(loid, pageno, data)::text, 0)"
-    };
+    // As rows of a table are hashed.
+    let hash = "hashint4extended(0, hashoidextended(loid, 1) # hashint4extended(pageno, 2)
+        # hash_array_extended(ARRAY[data], 3))";
     // An empty large object has no page, but it is there.
     let query = format!(
         "SELECT (coalesce((SELECT sum({hash}) FROM pg_largeobject), 0)

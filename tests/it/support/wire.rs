@@ -30,7 +30,7 @@ const UP: Duration = Duration::from_secs(300);
 pub(crate) struct Wire {
     pub(crate) stage: DockerStage,
     pub(crate) gateway: Arc<dyn Gateway>,
-    service: String,
+    pub(crate) service: String,
 }
 
 /// What a client asked and was answered, in the words of the recorded conversations.
