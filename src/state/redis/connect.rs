@@ -29,7 +29,8 @@ pub struct RedisTarget {
     pub password: Option<String>,
 }
 
-/// A connection to one database of a server.
+/// A connection to one database of a server. Clones are the same one.
+#[derive(Clone)]
 pub(super) struct Server(MultiplexedConnection);
 
 /// What a server says of itself.

@@ -1,6 +1,6 @@
 //! The keys of one database, page by page.
 
-use sha2::{Digest, Sha256};
+use std::hash::{BuildHasher, RandomState};
 
 use redis::Value;
 
@@ -25,7 +25,8 @@ const LAYOUT: Layout = Layout { columns: &["expires", "key", "type", "value"], k
 /// Reads every key. While a table of keys shrinks the server may give one twice: then all is read again.
 pub(super) async fn read(server: &mut Server, table: &str, wanted: &Wanted) -> Result<TableData, String> {
     for _ in 0..TRIES {
-        let mut pass = Pass { gather: wanted.table(table, LAYOUT), seen: Vec::new() };
+        let mut pass =
+            Pass { gather: wanted.table(table, LAYOUT), seen: Vec::new(), hashes: RandomState::new() };
         pass.read(server).await?;
         if pass.is_steady() {
             return pass.gather.finish().map_err(|error| error.to_string());
@@ -71,30 +72,36 @@ struct Pass {
     gather: Gather,
     /// A hash of every key.
     seen: Vec<u64>,
+    hashes: RandomState,
 }
 
 impl Pass {
     async fn read(&mut self, server: &mut Server) -> Result<(), String> {
-        let mut cursor = b"0".to_vec();
+        let mut ahead = server.clone();
+        let mut page = Page::ask(&mut ahead, b"0").await?;
         loop {
-            let mut page = redis::cmd("EVAL_RO");
-            page.arg(PAGE).arg(0).arg(&cursor).arg(KEYS).arg(STRING).arg(ELEMENTS);
-            let answer: Vec<Value> = server.ask(&page).await?;
-            let mut answer = answer.into_iter();
-            cursor = of_text(answer.next())?;
-            while let Some(key) = answer.next() {
-                let (key, kind) = (of_text(Some(key))?, bytes::text(&of_text(answer.next())?));
-                let expires = answer.next().unwrap_or_default();
-                let found = match answer.next() {
-                    None | Some(Value::Nil) => alone(server, &key, &kind).await?,
-                    Some(found) => found,
-                };
-                self.row(&key, &kind, &expires, found)?;
+            if page.next == b"0" {
+                return self.take(server, page.keys).await;
             }
-            if cursor == b"0" {
-                return Ok(());
-            }
+            // The server reads the next page while this one is taken in.
+            let (next, taken) = tokio::join!(Page::ask(&mut ahead, &page.next), self.take(server, page.keys));
+            taken?;
+            page = next?;
         }
+    }
+
+    async fn take(&mut self, server: &mut Server, keys: Vec<Value>) -> Result<(), String> {
+        let mut keys = keys.into_iter();
+        while let Some(key) = keys.next() {
+            let (key, kind) = (of_text(Some(key))?, bytes::text(&of_text(keys.next())?));
+            let expires = keys.next().unwrap_or_default();
+            let found = match keys.next() {
+                None | Some(Value::Nil) => alone(server, &key, &kind).await?,
+                Some(found) => found,
+            };
+            self.row(&key, &kind, &expires, found)?;
+        }
+        Ok(())
     }
 
     fn row(&mut self, key: &[u8], kind: &str, expires: &Value, found: Value) -> Result<(), String> {
@@ -102,8 +109,7 @@ impl Pass {
             // It expired or was deleted since its page was read.
             return Ok(());
         }
-        let digest = Sha256::digest(key);
-        self.seen.extend(digest.first_chunk().map(|start| u64::from_le_bytes(*start)));
+        self.seen.push(self.hashes.hash_one(key));
         let expires = value::moment(expires)?;
         let (key, content) = (bytes::text(key), bytes::shown(&value::canonical(kind, found)?));
         let row = [expires.as_deref(), Some(&key), Some(kind), Some(&content)];
@@ -113,6 +119,24 @@ impl Pass {
     fn is_steady(&mut self) -> bool {
         self.seen.sort_unstable();
         self.seen.windows(2).all(|pair| pair[0] != pair[1])
+    }
+}
+
+/// What the server gives at once.
+struct Page {
+    /// Where the next one begins.
+    next: Vec<u8>,
+    /// Key, type, expiry and value of each.
+    keys: Vec<Value>,
+}
+
+impl Page {
+    async fn ask(server: &mut Server, cursor: &[u8]) -> Result<Self, String> {
+        let mut page = redis::cmd("EVAL_RO");
+        page.arg(PAGE).arg(0).arg(cursor).arg(KEYS).arg(STRING).arg(ELEMENTS);
+        let mut keys: Vec<Value> = server.ask(&page).await?;
+        let next = (!keys.is_empty()).then(|| keys.remove(0));
+        Ok(Self { next: of_text(next)?, keys })
     }
 }
 
