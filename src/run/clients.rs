@@ -18,7 +18,7 @@ use crate::plan::model::{HttpCall, Statement};
 use crate::plan::traffic::Request;
 use crate::stage::Stage;
 use crate::traffic::{
-    Clock, Histogram, Keys, Ledger, Load, Part, Reply, Service, read_back, segments, spells,
+    Clock, Histogram, Keys, Ledger, Load, Part, Reply, Service, Turn, read_back, segments, spells,
 };
 
 /// How many requests must be answered well before the change begins, and between two of its steps.
@@ -34,7 +34,9 @@ const BACK: Duration = Duration::from_secs(30);
 #[derive(Default)]
 pub(super) struct Clients {
     loads: Vec<Arc<Load>>,
-    stop: watch::Sender<bool>,
+    turn: watch::Sender<Turn>,
+    /// Whether each rests.
+    resting: Vec<watch::Receiver<bool>>,
     /// Ended with the clients, whoever drops them.
     tasks: tokio::sync::Mutex<JoinSet<(usize, std::io::Result<Vec<u64>>)>>,
 }
@@ -78,8 +80,9 @@ impl Clients {
                 seed: format!("run {} {}", ground.run, traffic.name),
             });
             self.loads.push(Arc::clone(&load));
-            let stop = self.stop.subscribe();
-            tasks.spawn(async move { (at, load.drive(stop).await) });
+            let (turn, resting) = (self.turn.subscribe(), watch::Sender::new(false));
+            self.resting.push(resting.subscribe());
+            tasks.spawn(async move { (at, load.drive(turn, resting).await) });
         }
         Ok(())
     }
@@ -118,9 +121,23 @@ impl Clients {
         }
     }
 
+    /// Lets them make a pause, and waits until nothing of theirs is under way.
+    pub(super) async fn rest(&self) {
+        self.turn.send_replace(Turn::Rest);
+        for resting in &self.resting {
+            // Those who have ended rest as well; why they have is said when all finish.
+            let _ = resting.clone().wait_for(|rests| *rests).await;
+        }
+    }
+
+    /// Ends their pause.
+    pub(super) fn resume(&self) {
+        self.turn.send_replace(Turn::Serve);
+    }
+
     /// Lets them finish, notes what they saw, and reads everything back.
     pub(super) async fn finish(&self, scribe: &Scribe) -> Result<(), Halt> {
-        self.stop.send_replace(true);
+        self.turn.send_replace(Turn::End);
         let mut late = BTreeMap::new();
         while let Some(ended) = self.tasks.lock().await.join_next().await {
             match ended {

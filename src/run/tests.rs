@@ -10,8 +10,9 @@ mod sweeps;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -75,6 +76,10 @@ struct Memory {
     deaf: Mutex<Vec<&'static str>>,
     /// Sessions at work, whoever they belong to.
     busy: Mutex<Vec<i32>>,
+    /// Requests of clients, so far.
+    requests: AtomicUsize,
+    /// How long a capture lasts at most: until a client asks for something.
+    patience: Mutex<Duration>,
 }
 
 impl Memory {
@@ -94,12 +99,12 @@ impl Memory {
 }
 
 /// A service that keeps what is put under a path.
-#[derive(Default)]
-struct Orders(Mutex<BTreeMap<String, String>>);
+struct Orders(Mutex<BTreeMap<String, String>>, Arc<Memory>);
 
 #[async_trait]
 impl Caller for Orders {
     async fn call(&self, _: SocketAddr, call: &HttpCall, _: Duration) -> Result<Answer, CallFailure> {
+        self.1.requests.fetch_add(1, Ordering::SeqCst);
         let mut orders = self.0.lock().unwrap();
         if let Some(body) = &call.body {
             orders.insert(call.path.clone(), body.clone());
@@ -148,7 +153,7 @@ impl World for FakeWorld {
     }
 
     fn caller(&self) -> Result<Arc<dyn Caller>, String> {
-        Ok(Arc::new(Orders::default()))
+        Ok(Arc::new(Orders(Mutex::default(), Arc::clone(&self.memory))))
     }
 
     fn ledger(&self, run: u32, _: usize) -> PathBuf {
@@ -229,8 +234,14 @@ impl Store for FakeStore {
             words.into_iter().filter(|word| ["one", "two", "three"].contains(&word.as_str())).collect();
         self.0.note("capture");
         let raw = Fingerprint { rows: 1, sum: done.join("+"), columns: Vec::new() };
+        let requests = || self.0.requests.load(Ordering::SeqCst);
+        let (before, began, patience) = (requests(), Instant::now(), *self.0.patience.lock().unwrap());
+        while requests() == before && began.elapsed() < patience {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let version = if requests() == before { String::new() } else { "it was asked meanwhile".to_owned() };
         Ok(StoreCapture {
-            server: ServerFacts { version: String::new(), database: String::new(), user: String::new() },
+            server: ServerFacts { version, database: String::new(), user: String::new() },
             schema: BTreeMap::new(),
             tables: BTreeMap::from([("public.t".to_owned(), TableData { raw, ..TableData::default() })]),
             sequences: BTreeMap::new(),

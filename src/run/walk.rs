@@ -330,7 +330,7 @@ impl Walk<'_> {
                 let run = Walk { dwells: true, ..*self };
                 run.operation(Operation::Change, &plan.change).await?;
                 if aim.is_swept {
-                    run.look(Moment::Changed, before).await?;
+                    run.look_at_rest(Moment::Changed, before).await?;
                 }
                 run.rollback(Operation::Rollback).await
             }
@@ -370,17 +370,32 @@ impl Walk<'_> {
         }
         for _ in 0..2 {
             self.recover(before).await?;
-            self.look(Moment::Back, before).await?;
+            self.look_at_rest(Moment::Back, before).await?;
             if !self.may_begin().await? {
                 break;
             }
             let change = self.operation(Operation::ChangeAgain, &self.ground.plan.change).await?;
-            self.look(Moment::Changed, before).await?;
+            self.look_at_rest(Moment::Changed, before).await?;
             self.rollback(Operation::RollbackAgain).await?;
             if change.ending != Ending::Ok {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// Captures a state that is compared with others of its kind. What is under way is in no such state: clients rest
+    /// meanwhile, and what they have begun is worked off, where that is expected of the end too.
+    async fn look_at_rest(&self, moment: Moment, before: &Taken) -> Result<(), Halt> {
+        if self.ground.plan.traffic.is_empty() {
+            return self.look(moment, before).await;
+        }
+        self.ground.clients().rest().await;
+        let expected = self.ground.plan.expect.facts.iter();
+        let queues = expected.filter(|one| matches!(one.fact, Fact::Queue { .. }));
+        join_all(queues.map(|one| fact::within(self.ground, &one.fact, None, one.within))).await;
+        self.look(moment, before).await?;
+        self.ground.clients().resume();
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex::Regex;
 
 use super::model::{Listed, Spot, Swept};
-use super::shape::shape;
+use super::shape::{shape, shape_of};
 use crate::gateway::control::{Conversed, Side};
 use crate::gateway::reader::{Kind, Transaction};
 use crate::plan::model::{Action, Deploy, Statement, Step, Strategy};
@@ -203,7 +203,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             self.asked_us = self.asked_us.max(asked.asked_us);
-            let pattern = shape(&asked.ask.text);
+            let pattern = shape_of(&asked.ask);
             let spot = Spot::Ask {
                 service: conversation.service.to_owned(),
                 number: u32::try_from(at + 1).unwrap_or(u32::MAX),
@@ -218,7 +218,7 @@ impl<'a> Walk<'a> {
     fn ask(&mut self, spot: Spot, asked: &Conversed, next_rides: bool) {
         let (connection, ask) = (asked.connection, &asked.ask);
         let text = &ask.text;
-        self.doing.push_str(&shape(text));
+        self.doing.push_str(&shape_of(ask));
         if ask.transaction == Transaction::None {
             self.open.remove(&connection);
         } else {

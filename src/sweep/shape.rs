@@ -1,5 +1,7 @@
 //! A text's shape: itself with its literals left open, as a regular expression.
 
+use crate::gateway::reader::{Ask, Kind};
+
 /// Longest part of a text that a shape is made of, in characters; the rest may be anything.
 const LONGEST: usize = 1_000;
 
@@ -42,6 +44,22 @@ pub(super) fn shape(text: &str) -> String {
     shape
 }
 
+/// The same of an ask. A command's key is a literal but for its first part, `cart:` of `cart:17`: what comes behind
+/// that is a name, and clients choose some of them anew in each run.
+pub(super) fn shape_of(ask: &Ask) -> String {
+    let open = match (ask.kind, ask.text.split_once(' ')) {
+        (Kind::Command, Some((word, keys))) => {
+            let key = keys.split(' ').next().unwrap_or_default();
+            key.find(':').map(|at| word.len() + 1 + at + 1)
+        }
+        _ => None,
+    };
+    match open {
+        Some(at) => format!("^{}", regex::escape(&ask.text[..at])),
+        None => shape(&ask.text),
+    }
+}
+
 fn ends_in_word(before: &str) -> bool {
     before.chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_')
 }
@@ -69,6 +87,7 @@ fn quoted(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::reader::Transaction;
     use proptest::prelude::*;
 
     fn alike(one: &str, other: &str) -> bool {
@@ -82,6 +101,23 @@ mod tests {
         assert!(!alike("DELETE FROM t1", "DELETE FROM t2"));
         assert!(!alike("DELETE FROM t", "DELETE FROM t WHERE id = 1"));
         assert!(!alike("COMMIT", "commit prepared 'x'"));
+    }
+
+    #[test]
+    fn of_a_command_count_its_word_and_the_first_part_of_its_key() {
+        let ask = |text: &str| {
+            let (transaction, commits, rides) = (Transaction::None, true, false);
+            Ask { kind: Kind::Command, text: text.to_owned(), transaction, commits, rides }
+        };
+        let alike = |one: &str, other: &str| regex::Regex::new(&shape_of(&ask(one))).unwrap().is_match(other);
+        assert!(alike("SET cart:client-e35c", "SET cart:client-0b21"));
+        assert!(alike("MSET cart:a cart:b", "MSET cart:c"));
+        assert!(!alike("SET cart:client-e35c", "SET flag:new"));
+        assert!(!alike("SET cart:17", "DEL cart:17"));
+        assert!(!alike("SET carts", "SET cart"), "a key without parts is what it is");
+        assert!(alike("SCAN 0 MATCH cart:*", "SCAN 17 MATCH cart:*"));
+        assert!(!alike("SCAN 0 MATCH cart:*", "SCAN 17 MATCH flag:*"));
+        assert!(alike("EXEC", "EXEC") && !alike("MULTI", "EXEC"));
     }
 
     proptest! {

@@ -18,6 +18,18 @@ use crate::plan::traffic::{Mutation, Traffic};
 /// Most requests that are under way at once; what is due beyond them is not sent, and counts as refused.
 const UNDER_WAY: usize = 4096;
 
+/// What clients are to do from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Turn {
+    /// Send requests when they are due.
+    #[default]
+    Serve,
+    /// Send none until it is their turn again; what would have been due meanwhile comes later.
+    Rest,
+    /// Send none any more.
+    End,
+}
+
 /// The drill's clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
@@ -48,19 +60,44 @@ pub struct Load {
 }
 
 impl Load {
-    /// Sends requests until `stop` turns true, then waits for the answers that are due. Returns how far
-    /// each request left behind its time, in microseconds.
+    /// Sends requests as long as it is their turn, then waits for the answers that are due. Whoever rests has nothing
+    /// under way, and says so by `resting`. Returns how far each request left behind its time, in microseconds.
     ///
     /// # Errors
     /// When the ledger cannot be written: then nothing more is sent.
-    pub async fn drive(self: Arc<Self>, mut stop: watch::Receiver<bool>) -> std::io::Result<Vec<u64>> {
-        let (began, mut late) = (Instant::now(), Vec::new());
+    pub async fn drive(
+        self: Arc<Self>,
+        mut turn: watch::Receiver<Turn>,
+        resting: watch::Sender<bool>,
+    ) -> std::io::Result<Vec<u64>> {
+        let (mut began, mut late, mut n) = (Instant::now(), Vec::new(), 0);
         let mut under_way: JoinSet<std::io::Result<()>> = JoinSet::new();
-        for n in 0.. {
+        loop {
+            let now = *turn.borrow_and_update();
+            match now {
+                Turn::Serve => {}
+                Turn::Rest => {
+                    let since = Instant::now();
+                    answered(&mut under_way).await?;
+                    resting.send_replace(true);
+                    let is_over = turn.wait_for(|turn| *turn != Turn::Rest).await.is_err();
+                    resting.send_replace(false);
+                    if is_over {
+                        break;
+                    }
+                    began += since.elapsed();
+                    continue;
+                }
+                Turn::End => break,
+            }
             let due = began + pace::due(n, self.traffic.per_second, self.traffic.profile);
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stopped| *stopped) => break,
+                turned = turn.wait_for(|turn| *turn != Turn::Serve) => match turned {
+                    Ok(_) => continue,
+                    // Nobody is there any more to say so.
+                    Err(_) => break,
+                },
                 () = tokio::time::sleep_until(due.into()) => {}
             }
             while let Some(ended) = under_way.try_join_next() {
@@ -68,6 +105,7 @@ impl Load {
             }
             late.push(micros(due.elapsed()));
             let values = Values::new(&self.seed, n, &self.traffic.key);
+            n += 1;
             let open = self.ledger.open(self.kind(&values), values.dice, &values.key, self.clock.ms(due))?;
             if under_way.len() >= UNDER_WAY {
                 let nobody = Reply::NotSent(format!("{UNDER_WAY} requests are under way already"));
@@ -77,9 +115,7 @@ impl Load {
             let load = Arc::clone(&self);
             under_way.spawn(async move { load.one(open, values, due).await });
         }
-        while let Some(ended) = under_way.join_next().await {
-            ended.map_err(std::io::Error::other)??;
-        }
+        answered(&mut under_way).await?;
         Ok(late)
     }
 
@@ -146,6 +182,13 @@ impl Load {
         });
         shown.collect()
     }
+}
+
+async fn answered(under_way: &mut JoinSet<std::io::Result<()>>) -> std::io::Result<()> {
+    while let Some(ended) = under_way.join_next().await {
+        ended.map_err(std::io::Error::other)??;
+    }
+    Ok(())
 }
 
 fn micros(time: Duration) -> u64 {
@@ -253,6 +296,56 @@ mod tests {
         }
     }
 
+    /// A service that answers when it is told to.
+    struct Slow(watch::Receiver<bool>);
+
+    #[async_trait]
+    impl Service for Slow {
+        async fn send(&self, _: &Request, _: Duration) -> Reply {
+            let _ = self.0.clone().wait_for(|answers| *answers).await;
+            Reply::Answered { status: 201, body: String::new() }
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_rests_has_nothing_under_way_and_makes_up_for_nothing_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let answers = watch::Sender::new(false);
+        let load = Arc::new(Load {
+            traffic: testing::traffic(),
+            ledger: Ledger::create(&folder.path().join("ledger.jsonl")).unwrap(),
+            service: Arc::new(Slow(answers.subscribe())),
+            clock: Clock { origin: Instant::now(), origin_ms: 0 },
+            seed: "s".to_owned(),
+        });
+        let (turn, resting) = (watch::Sender::new(Turn::Serve), watch::Sender::new(false));
+        let mut rests = resting.subscribe();
+        let driving = tokio::spawn(Arc::clone(&load).drive(turn.subscribe(), resting));
+        while load.ledger.entries().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        turn.send_replace(Turn::Rest);
+        assert!(
+            tokio::time::timeout(Duration::from_millis(50), rests.wait_for(|rests| *rests)).await.is_err()
+        );
+        answers.send_replace(true);
+        rests.wait_for(|rests| *rests).await.unwrap();
+        let sent = load.ledger.entries();
+        assert!(sent.iter().all(|entry| entry.took_us.is_some()), "all have ended");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(load.ledger.entries().len(), sent.len(), "nobody sends anything");
+        turn.send_replace(Turn::Serve);
+        while load.ledger.ended_since(0) < sent.len() + 5 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        turn.send_replace(Turn::End);
+        let late = driving.await.unwrap().unwrap();
+        assert!(
+            late[sent.len()..].iter().all(|micros| *micros < 100_000),
+            "nothing is due at once: {late:?}"
+        );
+    }
+
     /// Some requests to such a service, all read back.
     async fn deceived(deceit: Deceit, mutates: bool) -> (ReadBack, usize) {
         let folder = tempfile::tempdir().unwrap();
@@ -267,12 +360,12 @@ mod tests {
             clock: Clock { origin: Instant::now(), origin_ms: 0 },
             seed: "s".to_owned(),
         });
-        let (stop, stopped) = watch::channel(false);
-        let driving = tokio::spawn(Arc::clone(&load).drive(stopped));
+        let (turn, turned) = watch::channel(Turn::Serve);
+        let driving = tokio::spawn(Arc::clone(&load).drive(turned, watch::Sender::new(false)));
         while load.ledger.ended_since(0) < 60 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        stop.send_replace(true);
+        turn.send_replace(Turn::End);
         let late = driving.await.unwrap().unwrap();
         let entries = load.ledger.entries();
         assert_eq!(late.len(), entries.len(), "every request was sent when it was due");

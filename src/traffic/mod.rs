@@ -18,7 +18,7 @@ pub(crate) mod testing;
 
 pub use belief::{Belief, Fate, Standing, Wrong};
 pub use ledger::{Kind, Ledger};
-pub use load::{Clock, Load};
+pub use load::{Clock, Load, Turn};
 pub use look::{Few, Found, ReadBack, read_back};
 pub use reach::{Keys, Reach, Reaching};
 pub use service::{Reply, Service};

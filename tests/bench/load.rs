@@ -14,7 +14,7 @@ use backout::http::Kept;
 use backout::plan::model::HttpCall;
 use backout::plan::traffic::{Mutation, Profile, Read, Request, Traffic};
 use backout::run::{CallFailure, Caller};
-use backout::traffic::{Clock, Histogram, Ledger, Load, Reply, Service};
+use backout::traffic::{Clock, Histogram, Ledger, Load, Reply, Service, Turn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -39,10 +39,11 @@ async fn measure() {
         clock: Clock { origin: Instant::now(), origin_ms: 0 },
         seed: "bench".to_owned(),
     });
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let driving = tokio::spawn(Arc::clone(&load).drive(stopped));
+    let turn = tokio::sync::watch::Sender::new(Turn::Serve);
+    let resting = tokio::sync::watch::Sender::new(false);
+    let driving = tokio::spawn(Arc::clone(&load).drive(turn.subscribe(), resting));
     tokio::time::sleep(FOR).await;
-    stop.send_replace(true);
+    turn.send_replace(Turn::End);
     let late = driving.await.unwrap().unwrap();
     let (mut behind, mut latency) = (Histogram::default(), Histogram::default());
     late.iter().for_each(|micros| behind.add(*micros));

@@ -1,8 +1,8 @@
 """A small shop: POST /orders writes an order, GET /orders/ID reads it, GET /orders?customer=NAME lists those
 of a customer, PUT and DELETE /orders?customer=NAME change and remove them, GET /healthz asks the database, GET
 /metrics counts the answers to all of these for Prometheus. GET /ready is for a proxy, which asks whether to send
-requests here; GET /seen says whether one has asked yet. On SIGTERM it is ready no more, and serves for another
-LAME_DUCK_SECONDS.
+requests here; GET /seen says whether it knows that it may. On SIGTERM the shop ends; with BEHIND_PROXY it is ready no
+more, and ends when the proxy knows and everybody has an answer.
 
 Version 1 shows an order's note. Version 2 does not know the column. Version 2-broken is a release that
 was built against a setting nobody has: it answers, and it is never healthy. AMOUNT_COLUMN says what the
@@ -52,18 +52,42 @@ def query(text, values=(), every=False):
 
 
 class Readiness:
-    """Whether requests are to be sent here, and whether anybody knows."""
+    """Whether requests are to be sent here, and whether whoever asks knows it. Who asks twice has dealt with the first
+    answer: it sends no more than it has sent by then, and that was accepted before."""
 
-    ready = True
-    asked = False
+    def __init__(self):
+        self.changed = threading.Condition()
+        self.ready = True
+        self.asked = 0
+        self.connections = 0
 
     def ask(self):
-        self.asked = True
-        return self.ready
+        with self.changed:
+            self.asked += 1
+            self.changed.notify_all()
+            return self.ready
+
+    def is_known(self):
+        return self.asked > 1
+
+    def count(self, connections):
+        with self.changed:
+            self.connections += connections
+            self.changed.notify_all()
 
     def end(self, *_):
-        self.ready = False
-        threading.Timer(float(os.environ.get("LAME_DUCK_SECONDS", "0")), os._exit, [0]).start()
+        if "BEHIND_PROXY" in os.environ:
+            # Not here: the main thread, which accepts connections, is the one that is told of signals.
+            threading.Thread(target=self.drain).start()
+        else:
+            os._exit(0)
+
+    def drain(self):
+        with self.changed:
+            self.ready = False
+            self.asked = 0
+            self.changed.wait_for(lambda: self.is_known() and self.connections == 0)
+        os._exit(0)
 
 
 READINESS = Readiness()
@@ -114,9 +138,9 @@ class Shop(BaseHTTPRequestHandler):
             elif self.path == "/metrics":
                 self.send(200, "text/plain; version=0.0.4", ANSWERS.text())
             elif self.path == "/ready":
-                self.send(200 if READINESS.ask() else 503, "text/plain", "")
+                self.send(200 if READINESS.ask() else 404, "text/plain", "")
             elif self.path == "/seen":
-                self.send(200 if READINESS.asked else 503, "text/plain", "")
+                self.send(200 if READINESS.is_known() else 503, "text/plain", "")
             elif self.path == "/version":
                 flag = os.environ.get("NEW_CHECKOUT", "off")
                 self.answer(200, {"version": VERSION, "new_checkout": flag})
@@ -178,6 +202,19 @@ class Shop(BaseHTTPRequestHandler):
             self.answer(503, {"error": str(error).strip()})
 
 
+class Server(ThreadingHTTPServer):
+    # Customers come in crowds.
+    request_queue_size = 128
+
+    def process_request(self, request, client_address):
+        READINESS.count(1)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        super().shutdown_request(request)
+        READINESS.count(-1)
+
+
 signal.signal(signal.SIGTERM, READINESS.end)
 print("shop " + VERSION + " listens on 8080", flush=True)
-ThreadingHTTPServer(("", 8080), Shop).serve_forever()
+Server(("", 8080), Shop).serve_forever()

@@ -2,15 +2,19 @@
 written both ways as long as anybody may want to go back, and what is new says which version it is: so code with
 the flag on reads old carts, and code with the flag off reads new ones.
 
-`--convert` says every cart in the new way too; `--clean-up` takes that away again.
+`--convert` says every cart in the new way too; `--clean-up` takes that away again. Both go through the carts in eight
+parts, however many customers there are.
 """
 
 import json
 import sys
 
-from serving import cache, customers, flag_is_on, run, serve
+from serving import cache, flag_is_on, run, serve
 
 VERSION = 2
+# Carts are in one part or another by their customers' names.
+PARTS = 8
+OF_PART = f"hashtext(customer) & {PARTS - 1} = %s"
 
 
 def read(customer):
@@ -27,7 +31,13 @@ def write(customer, cart):
         (customer, ",".join(f"{item}={count}" for item, count in cart.items())),
     )
     if flag_is_on():
-        write_new(customer, cart)
+        # The flag may have been turned off meanwhile, and what is new cleaned up: that waits for whoever is in here.
+        run("SELECT pg_advisory_lock_shared(%s)", (VERSION,))
+        try:
+            if flag_is_on():
+                write_new(customer, cart)
+        finally:
+            run("SELECT pg_advisory_unlock_shared(%s)", (VERSION,))
 
 
 def write_new(customer, cart):
@@ -37,14 +47,27 @@ def write_new(customer, cart):
 
 
 def convert():
-    for customer in customers():
-        write_new(customer, cache.hgetall("cart:" + customer))
+    for part in range(PARTS):
+        said = {
+            customer: json.dumps({"version": VERSION, "cart": dict(item.split("=") for item in body.split(","))})
+            for customer, body in run(f"SELECT customer, body FROM carts WHERE {OF_PART}", (part,))
+        }
+        cache.mset({"cart2:" + customer: cart for customer, cart in said.items()})
+        run(
+            "UPDATE carts SET body2 = said.value FROM jsonb_each(%s) AS said WHERE customer = said.key",
+            (json.dumps({customer: json.loads(cart) for customer, cart in said.items()}),),
+        )
 
 
 def clean_up():
-    for name in cache.scan_iter("cart2:*"):
-        cache.delete(name)
-    run("UPDATE carts SET body2 = NULL WHERE body2 IS NOT NULL")
+    """The flag is off. Who has seen it on has written what it has to write when it lets go of the lock."""
+    run("SELECT pg_advisory_lock(%s)", (VERSION,))
+    run("SELECT pg_advisory_unlock(%s)", (VERSION,))
+    for part in range(PARTS):
+        # Whoever has a row may have a new cart, whether or not that was noted in the row.
+        customers = run(f"SELECT customer FROM carts WHERE {OF_PART}", (part,))
+        cache.delete(*("cart2:" + customer for (customer,) in customers))
+        run(f"UPDATE carts SET body2 = NULL WHERE {OF_PART} AND body2 IS NOT NULL", (part,))
 
 
 wanted = sys.argv[1] if sys.argv[1:] else "--serve"

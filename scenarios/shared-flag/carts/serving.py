@@ -19,9 +19,10 @@ def flag_is_on():
 
 
 def run(statement, values=()):
-    """One statement, in a transaction of its own; the connection takes one at a time."""
+    """One statement, in a transaction of its own, and its rows; the connection takes one at a time."""
     with database.cursor() as cursor:
         cursor.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
 
 
 def customers():

@@ -121,6 +121,32 @@ async fn up_down_up_down_after_the_failure_at_the_scenarios_own_point() {
     assert!(finished.contains(&"capture Changed".to_owned()), "{finished:?}");
 }
 
+#[tokio::test]
+async fn whoever_writes_rests_while_a_state_on_the_way_is_captured() {
+    let traffic = Traffic { update: None, delete: None, ..crate::traffic::testing::traffic() };
+    let plan = Plan { traffic: vec![traffic], ..swept() };
+    let world = world(&plan);
+    world.stage.set_address("api", 8080, ([127, 0, 0, 1], 9).into());
+    *world.memory.patience.lock().unwrap() = Duration::from_millis(100);
+    let walked = walk_as(plan, world, None, Some(Sweep { exhaustive: false }), None).await;
+    let asked_during = |wanted: &[Moment]| {
+        let captures = walked.records.iter().filter_map(|record| match &record.event {
+            Event::Captured { moment, stores, .. } if wanted.contains(moment) => {
+                Some(!stores["db"].server.version.is_empty())
+            }
+            _ => None,
+        });
+        captures.collect::<Vec<_>>()
+    };
+    // In the finished run once, and when the change is made again twice both times.
+    assert_eq!(asked_during(&[Moment::Back, Moment::Changed]), [false; 5]);
+    let failed = asked_during(&[Moment::Failed]);
+    assert!(
+        !failed.is_empty() && failed.iter().all(|asked| *asked),
+        "after a failure they go on: {failed:?}"
+    );
+}
+
 /// A sweep of a plan with a store that keeps nothing inside itself: how the stage was made for each run,
 /// built anew or put back from copies, with the reason.
 async fn with_unkept(deaf: &[&'static str]) -> (Walked, Vec<(Option<String>, Option<String>)>) {

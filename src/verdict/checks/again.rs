@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::rollback::time_was_over;
-use super::states::is_back;
+use super::states::check_back;
 use crate::journal::event::{Ending, Moment, Operation, RowsDiffer};
 use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
@@ -45,10 +45,17 @@ pub(in crate::verdict) struct Left<'t> {
 pub(in crate::verdict) fn check(plan: &Plan, run: &Run, others: Others<'_>) -> Vec<Finding> {
     let Some(end) = run.operations.get(&Operation::ChangeAgain) else { return Vec::new() };
     let unknown = |message: &str| vec![Finding::new(Check::Again, Outcome::Inconclusive, message)];
-    match is_back(plan, run, others.twin) {
-        Some(true) => {}
-        Some(false) => return unknown("the change cannot be tried again: the rollback does not come back"),
-        None => return unknown("the state in which the change was made again is not known"),
+    let back = check_back(plan, run, others.twin);
+    let outcome = Outcome::worst(back.iter().map(|finding| finding.outcome));
+    let message = match outcome {
+        Outcome::Pass => None,
+        Outcome::Fail => Some("the change cannot be tried again: the rollback does not come back"),
+        Outcome::Inconclusive => Some("the state in which the change was made again is not known"),
+    };
+    if let Some(message) = message {
+        let why = back.into_iter().filter(|finding| finding.outcome == outcome);
+        let why = why.flat_map(|finding| std::iter::once(finding.message).chain(finding.evidence));
+        return vec![Finding::new(Check::Again, Outcome::Inconclusive, message).seen(why)];
     }
     if end.ending != Ending::Ok {
         return vec![failed(plan, run, end)];

@@ -42,17 +42,11 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run, twin: Option<&State>) ->
     judged.filter_map(|(kind, expectation)| finding(*kind, expectation, plan, run, end, twin)).collect()
 }
 
-/// Whether every state that is judged was as it should be when the change was made again; none where that
-/// cannot be told.
-pub(in crate::verdict) fn is_back(plan: &Plan, run: &Run, twin: Option<&State>) -> Option<bool> {
-    let back = Captured { state: run.states.get(&Moment::Back), rows: run.rows_at(Moment::Back) };
+/// One finding per state that is judged, as it was when the change was made again.
+pub(in crate::verdict) fn check_back(plan: &Plan, run: &Run, twin: Option<&State>) -> Vec<Finding> {
     let judged = plan.expect.states.iter();
-    let found = judged.filter_map(|(kind, expectation)| finding(*kind, expectation, plan, run, back, twin));
-    match Outcome::worst(found.map(|finding| finding.outcome)) {
-        Outcome::Pass => Some(true),
-        Outcome::Fail => Some(false),
-        Outcome::Inconclusive => None,
-    }
+    let back = Captured { state: run.states.get(&Moment::Back), rows: run.rows_at(Moment::Back) };
+    judged.filter_map(|(kind, expectation)| finding(*kind, expectation, plan, run, back, twin)).collect()
 }
 
 /// A state that is judged.
