@@ -147,15 +147,44 @@ fn data(plan: &Plan, first: Left<'_>, second: Left<'_>, others: Others<'_>) -> V
         let named = tables_of(plan, database, &differ);
         for (one, difference) in differ.tables.iter().zip(named) {
             let is_free = moved_on || by_itself.contains(&one.table);
+            let [first_names, second_names] =
+                [first, second].map(|left| names(plan, database, &one.table, left));
             if is_clients(plan, database, one) {
                 let aside = |left| clients_aside(plan, database, &one.table, left);
                 found.extend(beside_clients(aside(first), aside(second), difference));
+            } else if let (Some(was), Some(is)) = (first_names, second_names) {
+                found.extend(by_name(was, is, difference));
             } else if !(is_free && has_other_values_only(one)) {
                 found.push(difference);
             }
         }
     }
     found
+}
+
+/// Which rows a change has made other than they were, where clients write and rows have names: those that are not the
+/// clients'. None where they have no names, or more than are told.
+fn names<'t>(plan: &Plan, database: &str, table: &str, left: Left<'t>) -> Option<&'t [String]> {
+    let (_, rows) = left.rows.iter().find(|(of, rows)| of == database && rows.table == table)?;
+    let named = rows.named.as_ref().filter(|named| named.more == 0 && named.declared.is_empty())?;
+    (!plan.traffic.is_empty()).then_some(&named.others[..])
+}
+
+/// How such a table was left otherwise than the first time; none if it was not.
+fn by_name(was: &[String], is: &[String], mut difference: Difference) -> Option<Difference> {
+    let only = |here: &[String], there: &[String]| -> Vec<String> {
+        here.iter().filter(|name| !there.contains(name)).cloned().collect()
+    };
+    let (gone, new) = (only(was, is), only(is, was));
+    let of = |names: &[String], words: &str| {
+        names.first().map(|name| format!("{} {words}, {name} first", grouped(names.len() as u64)))
+    };
+    let said: Vec<String> = of(&gone, "differed from before and do not now")
+        .into_iter()
+        .chain(of(&new, "differ from before now and did not"))
+        .collect();
+    difference.message = said.join("; ");
+    (!said.is_empty()).then_some(difference)
 }
 
 fn has_other_values_only(one: &TableDifference) -> bool {
@@ -227,6 +256,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::journal::event::Named;
     use crate::plan::traffic::{Touch, Traffic};
     use crate::state::model::{Definition, StoreCapture};
     use crate::state::rows::RowCounts;
@@ -313,6 +343,24 @@ mod tests {
         let second = rows(counts(7, 53), 53);
         let found = wrong(&plan, &renamed, &state(10, "1", 5), [&second, &second]);
         assert!(found[0].starts_with("the 1053 rows of the table lost id"), "{found:?}");
+    }
+
+    #[test]
+    fn where_rows_have_names_those_that_are_not_the_clients_must_be_the_same() {
+        let rows = |names: &[&str]| {
+            let others = names.iter().map(|name| (*name).to_owned()).collect();
+            let named = Some(Named { others, ..Named::default() });
+            let table = "public.orders".to_owned();
+            vec![("db".to_owned(), RowsDiffer { table, named, ..RowsDiffer::default() })]
+        };
+        let plan = Plan { traffic: vec![traffic()], ..plan() };
+        let first = rows(&["cart2:seed-1", "flag"]);
+        let found =
+            |second: &[&str]| wrong(&plan, &state(1053, "9", 5), &state(10, "3", 5), [&first, &rows(second)]);
+        assert_eq!(found(&["cart2:seed-1", "flag"]), [] as [&str; 0], "the 1043 others are the clients'");
+        assert_eq!(found(&["flag"]), ["1 differed from before and do not now, cart2:seed-1 first"]);
+        let new = "1 differ from before now and did not, left first";
+        assert_eq!(found(&["cart2:seed-1", "flag", "left"]), [new]);
     }
 
     #[test]
