@@ -158,4 +158,5 @@ async fn among_ten_thousand_tables_exactly_those_are_found_that_were_changed() {
         ["changed Value(\"2\")", "missing Value(\"2\")", "changed Value(\"1\")", "extra Value(\"3\")"]
     );
     println!("{TABLES} tables: {tables:?} differ, peak memory {} MiB", peak_memory());
+    assert!(peak_memory() < MEMORY, "{} MiB", peak_memory());
 }
