@@ -10,7 +10,7 @@ mod sweeps;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -74,6 +74,8 @@ struct Memory {
     slow: Mutex<BTreeMap<String, Duration>>,
     /// Of these questions the database says nothing.
     deaf: Mutex<Vec<&'static str>>,
+    /// Whether each of these silences is for one question only.
+    recovers: AtomicBool,
     /// Sessions at work, whoever they belong to.
     busy: Mutex<Vec<i32>>,
     /// Requests of clients, so far.
@@ -89,8 +91,12 @@ impl Memory {
     }
 
     fn heard(&self, question: &str) -> Result<(), String> {
-        let deaf = self.deaf.lock().unwrap().contains(&question);
-        if deaf { Err(format!("no answer to {question}")) } else { Ok(()) }
+        let mut silences = self.deaf.lock().unwrap();
+        let deaf = silences.iter().position(|silence| *silence == question);
+        if let Some(at) = deaf.filter(|_| self.recovers.load(Ordering::SeqCst)) {
+            silences.remove(at);
+        }
+        if deaf.is_some() { Err(format!("no answer to {question}")) } else { Ok(()) }
     }
 
     fn sent(&self) -> Vec<String> {

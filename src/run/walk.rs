@@ -559,11 +559,14 @@ impl Walk<'_> {
         let deadline = Instant::now() + limit;
         let mut lingering = Vec::new();
         for (name, database) in &self.ground.databases {
+            if self.is_down(name).await {
+                continue;
+            }
             let healthy = Fact::Healthy { service: name.clone() };
             let left = deadline.saturating_duration_since(Instant::now());
             fact::within(self.ground, &healthy, None, left).await;
             let mut sessions = self.ground.opened_so_far(name);
-            match self.newly_busy(name, database, known).await {
+            match self.newly_busy(name, database, known, deadline).await {
                 Ok(busy) => sessions.extend(busy),
                 // Who cannot be asked is not known to be gone.
                 Err(error) => lingering.push(format!("{name}: {error}")),
@@ -598,18 +601,32 @@ impl Walk<'_> {
         }
     }
 
-    /// The sessions at work that were not there before the change.
+    /// Whether a service has no container that runs, and gets none by itself: sessions end with their server.
+    async fn is_down(&self, service: &str) -> bool {
+        let health = self.ground.stage.health(service).await;
+        matches!(health, Ok(Health::ScaledToZero | Health::Exited(_) | Health::Absent))
+    }
+
+    /// The sessions at work that were not there before the change. A server that has just been started answers
+    /// only when it has read its log.
     async fn newly_busy(
         &self,
         name: &str,
         database: &Arc<dyn Database>,
         known: &BTreeMap<String, Known>,
+        deadline: Instant,
     ) -> Result<Vec<i32>, String> {
-        match known.get(name) {
-            Some(Ok(known)) => database.busy(known).await,
+        let known = match known.get(name) {
+            Some(Ok(known)) => &known[..],
             // Without that answer a session of the change looks like any other.
-            Some(Err(error)) => Err(format!("its sessions before the change are not known: {error}")),
-            None => database.busy(&[]).await,
+            Some(Err(error)) => return Err(format!("its sessions before the change are not known: {error}")),
+            None => &[],
+        };
+        loop {
+            match database.busy(known).await {
+                Err(_) if Instant::now() < deadline => tokio::time::sleep(REST).await,
+                answered => return answered,
+            }
         }
     }
 

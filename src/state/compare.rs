@@ -547,7 +547,7 @@ mod tests {
     #[test]
     fn s14_a_definition_differs_beside_the_position() {
         let mut changed = sequence(9, 1, None);
-        changed.definition.0.insert("cycle".to_owned(), "yes".to_owned());
+        changed.definition = Definition::from_iter([("cycle".to_owned(), "yes".to_owned())]);
         let map = |state| BTreeMap::from([("public.s".to_owned(), state)]);
         let found = compare_sequences(&map(sequence(5, 1, None)), &map(changed));
         assert_eq!(found.len(), 2);
@@ -561,7 +561,7 @@ mod tests {
         let object = ObjectName { kind: ObjectKind::Column, name: "public.t.a".to_owned() };
         let schema = |attributes: &[(&str, &str)]| {
             let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            BTreeMap::from([(object.clone(), Definition(attributes.collect()))])
+            BTreeMap::from([(object.clone(), attributes.collect())])
         };
         let before = schema(&[("type", "integer"), ("null", "not allowed")]);
         let after = schema(&[("type", "bigint"), ("null", "not allowed"), ("default", "7")]);

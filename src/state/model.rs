@@ -235,10 +235,17 @@ impl TryFrom<String> for ObjectName {
     }
 }
 
-/// What defines an object: attribute by attribute, so that a difference can name the one that changed.
+/// What defines an object: attribute by attribute, so that a difference can name the one that changed. Of thousands
+/// of columns most are defined alike: what is the same may be held once.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Definition(pub BTreeMap<String, String>);
+pub struct Definition(pub Arc<BTreeMap<String, String>>);
+
+impl FromIterator<(String, String)> for Definition {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(attributes: T) -> Self {
+        Self(Arc::new(attributes.into_iter().collect()))
+    }
+}
 
 impl fmt::Display for Definition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

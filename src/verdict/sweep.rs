@@ -233,6 +233,26 @@ mod tests {
     }
 
     #[test]
+    fn s3_what_a_broken_rollback_took_down_need_not_be_read_before_it_goes_on() {
+        let survey = every_point();
+        let unread = |broken: u32| {
+            let tried = survey.cases.iter().map(|case| {
+                let (number, events) = run(&survey, case.number, "1");
+                let unread = |event: Event| match event {
+                    Event::Captured { moment: Moment::Failed, .. } if number == broken => {
+                        Event::CaptureFailed { moment: Moment::Failed, error: "db: nobody listens".to_owned() }
+                    }
+                    event => event,
+                };
+                (number, events.into_iter().map(unread).collect())
+            });
+            swept(&survey, tried.collect()).scenarios.remove(0).outcome
+        };
+        assert_eq!(unread(of(&survey, Swept::Rollback)[0]), Outcome::Pass);
+        assert_eq!(unread(of(&survey, Swept::Change)[0]), Outcome::Inconclusive);
+    }
+
+    #[test]
     fn s3_points_that_could_not_be_listed_keep_the_scenario_from_level_3() {
         let mut survey = every_point();
         survey.gaps.push("step 1 asked more of db than could be listed".to_owned());

@@ -137,12 +137,13 @@ async fn of_files(files: u64, megabytes: u64) {
     let project = backout::compose::Project { volumes, ..project(vec![("app", app)]) };
     with_stage(project, options(), |stage, _| async move {
         stage.up(Duration::from_secs(60)).await.unwrap();
-        // No two files are the same, and none is a hole.
-        let each = (megabytes * 1_000_000 / files).max(1);
+        // No two files are the same, and none is a hole; a thousand in a folder.
+        let (folders, each) = (files.div_ceil(1000), (megabytes * 1_000_000 / files).max(1));
+        let files = folders * 1000;
         let fill = format!(
-            "cd /data && head --bytes={} /dev/urandom | split --bytes={each} --suffix-length=6 --numeric-suffixes \
-             --filter='d=${{FILE%???}}; mkdir -p $d; cat > $d/$FILE' - f && echo filled",
-            each * files
+            "cd /data && for d in $(seq {folders}); do mkdir $d && head --bytes={} /dev/urandom |
+             split --bytes={each} --suffix-length=3 --numeric-suffixes - $d/f || exit 1; done && echo filled",
+            each * 1000
         );
         assert_eq!(output(&stage, "app", &fill).await, "filled");
         let (mut captures, mut found) = (Vec::new(), Vec::new());

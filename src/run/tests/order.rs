@@ -184,7 +184,16 @@ async fn s5_a_rollback_that_the_facilitator_starts_is_invoked() {
 
 /// What was lingering when the interrupted change was waited for, and whose end was waited for.
 async fn settled(deaf: &[&'static str], busy: &[i32]) -> (bool, Vec<String>, Vec<String>) {
-    let plan = scenario(THREE, "  at: { step: 1, statement: 2 }\n  inject: [ { abort: {} } ]", BACK);
+    settled_after("inject: [ { abort: {} } ]", deaf, busy).await
+}
+
+async fn settled_after(
+    inject: &str,
+    deaf: &[&'static str],
+    busy: &[i32],
+) -> (bool, Vec<String>, Vec<String>) {
+    let failure = format!("  at: {{ step: 1, statement: 2 }}\n  settle: 300ms\n  {inject}");
+    let plan = scenario(THREE, &failure, BACK);
     let world = world(&plan);
     let memory = Arc::clone(&world.memory);
     *memory.deaf.lock().unwrap() = deaf.to_vec();
@@ -213,6 +222,25 @@ async fn s5_a_database_that_cannot_be_asked_counts_as_lingering() {
     assert_eq!(lingering, ["db: no answer to busy"]);
     // The session that the change is known to have opened is waited for all the same.
     assert_eq!(waited, ["gone [7]"]);
+}
+
+#[tokio::test]
+async fn s5_a_database_that_answers_late_is_asked_until_it_does() {
+    let plan = scenario(THREE, "  at: { step: 1, statement: 2 }\n  inject: [ { abort: {} } ]", BACK);
+    let world = world(&plan);
+    let memory = Arc::clone(&world.memory);
+    *memory.deaf.lock().unwrap() = vec!["busy", "busy"];
+    memory.recovers.store(true, Ordering::SeqCst);
+    let walked = walk(plan, world, None).await;
+    let settled = |event: &Event| matches!(event, Event::Settled { gone: true, lingering } if lingering.is_empty());
+    assert!(walked.run(RunKind::Interrupted).into_iter().any(settled));
+}
+
+#[tokio::test]
+async fn s5_sessions_of_a_server_that_is_down_are_gone() {
+    let inject = "heal: after_rollback\n  inject: [ { kill: { service: db } }, { abort: {} } ]";
+    let (gone, lingering, waited) = settled_after(inject, &["busy"], &[]).await;
+    assert!(gone && lingering.is_empty() && waited.is_empty(), "{lingering:?} {waited:?}");
 }
 
 #[tokio::test]

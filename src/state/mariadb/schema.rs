@@ -65,7 +65,7 @@ async fn named(
         let name = row.next().flatten().unwrap_or_default();
         let defined = attributes.iter().zip(row);
         let defined = defined.filter_map(|(attribute, value)| Some(((*attribute).to_owned(), value?)));
-        objects.insert(ObjectName { kind, name }, Definition(defined.collect()));
+        objects.insert(ObjectName { kind, name }, defined.collect());
     }
     Ok(())
 }
@@ -126,7 +126,7 @@ fn created_mode(rows: &[Row]) -> String {
 
 fn add(objects: &mut Objects, kind: ObjectKind, name: String, definition: String) {
     let definition = BTreeMap::from([("definition".to_owned(), definition)]);
-    objects.insert(ObjectName { kind, name }, Definition(definition));
+    objects.insert(ObjectName { kind, name }, Definition::from_iter(definition));
 }
 
 /// A table as SHOW CREATE TABLE writes it: a line for each column, index and constraint, then its options.

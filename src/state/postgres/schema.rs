@@ -139,13 +139,19 @@ pub(super) async fn read_family(
     );
     let rows = client.query(&query, &[]).await.map_err(|error| StoreError::query(&doing, &error))?;
     let mut objects = Vec::new();
+    let mut known: BTreeMap<String, Definition> = BTreeMap::new();
     for row in rows {
         let text =
             |at: usize| row.try_get::<_, String>(at).map_err(|error| StoreError::query(&doing, &error));
         let kind = text(0)?;
         let kind = ObjectKind::parse(&kind)
             .ok_or_else(|| StoreError::Unsuitable(format!("{doing}: unknown kind `{kind}`")))?;
-        objects.push((ObjectName { kind, name: text(1)? }, definition(&text(2)?)?));
+        let json = text(2)?;
+        let definition = match known.get(&json) {
+            Some(definition) => definition.clone(),
+            None => known.entry(json.clone()).or_insert(definition(&json)?).clone(),
+        };
+        objects.push((ObjectName { kind, name: text(1)? }, definition));
     }
     Ok(objects)
 }
@@ -153,7 +159,7 @@ pub(super) async fn read_family(
 fn definition(json: &str) -> Result<Definition, StoreError> {
     let attributes: BTreeMap<String, Value> = serde_json::from_str(json)
         .map_err(|error| StoreError::Unsuitable(format!("unreadable attributes {json}: {error}")))?;
-    Ok(Definition(attributes.into_iter().map(|(name, value)| (name, in_words(&value))).collect()))
+    Ok(attributes.into_iter().map(|(name, value)| (name, in_words(&value))).collect())
 }
 
 fn in_words(value: &Value) -> String {

@@ -194,7 +194,7 @@ async fn parameters(api: &Api<'_>) -> Result<Vec<(ObjectName, Definition)>, Stri
 
 fn object(kind: ObjectKind, name: String, attributes: &[(&str, String)]) -> (ObjectName, Definition) {
     let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-    (ObjectName { kind, name: bytes::text(name.as_bytes()) }, Definition(attributes.collect()))
+    (ObjectName { kind, name: bytes::text(name.as_bytes()) }, attributes.collect())
 }
 
 /// JSON in one way for the same content.

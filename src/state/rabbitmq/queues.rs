@@ -107,7 +107,7 @@ impl Queue {
             unacknowledged,
             kind,
             limit: LIMITS.iter().find(is_set).map(|limit| (*limit).to_owned()),
-            definition: Definition(definition.map(|(name, value)| (name.to_owned(), value)).into()),
+            definition: Definition::from_iter(definition.map(|(name, value)| (name.to_owned(), value))),
             name: listed.name,
         }
     }

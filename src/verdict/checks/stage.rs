@@ -1,6 +1,8 @@
 //! Did the run get through, or did the engine or the stage stop it?
 
+use crate::journal::event::Moment;
 use crate::outcome::{Check, Outcome};
+use crate::verdict::deeds::in_rollback;
 use crate::verdict::model::Finding;
 use crate::verdict::timeline::Run;
 
@@ -13,7 +15,9 @@ pub(in crate::verdict) fn check(run: &Run) -> Vec<Finding> {
             Finding::new(Check::Stage, Outcome::Inconclusive, message.clone()).seen(evidence.iter().cloned())
         })
         .collect();
-    for (moment, error) in &run.unknown {
+    // A rollback that was broken may have taken a store down itself: that it goes on from there is to be shown.
+    let needed = |moment: Moment| moment != Moment::Failed || !in_rollback(run);
+    for (moment, error) in run.unknown.iter().filter(|(moment, _)| needed(**moment)) {
         let message = format!("the state {} could not be captured", word(*moment));
         findings.push(Finding::new(Check::Stage, Outcome::Inconclusive, message).seen([error.clone()]));
     }
@@ -25,8 +29,7 @@ pub(in crate::verdict) fn check(run: &Run) -> Vec<Finding> {
     findings
 }
 
-fn word(moment: crate::journal::event::Moment) -> &'static str {
-    use crate::journal::event::Moment;
+fn word(moment: Moment) -> &'static str {
     match moment {
         Moment::Before => "before the change",
         Moment::Failed => "after the failure",

@@ -238,7 +238,7 @@ fn object(kind: &str, name: &str) -> ObjectName {
 }
 
 fn defined(attribute: &str, value: &str) -> Definition {
-    Definition([(attribute.to_owned(), value.to_owned())].into())
+    Definition::from_iter([(attribute.to_owned(), value.to_owned())])
 }
 
 #[test]
