@@ -47,13 +47,14 @@ impl SchemaDifference {
     /// The attributes that differ, when the object is there on both sides.
     pub fn attributes(&self) -> Vec<AttributeDifference<'_>> {
         let (Some(before), Some(after)) = (&self.before, &self.after) else { return Vec::new() };
-        let mut names: Vec<&String> = before.0.keys().chain(after.0.keys()).collect();
+        let mut names: Vec<&str> =
+            before.attributes().chain(after.attributes()).map(|(name, _)| name).collect();
         names.sort();
         names.dedup();
         let attributes = names.into_iter().map(|name| AttributeDifference {
             attribute: name,
-            before: before.0.get(name).map(String::as_str),
-            after: after.0.get(name).map(String::as_str),
+            before: before.value(name),
+            after: after.value(name),
         });
         attributes.filter(|attribute| attribute.before != attribute.after).collect()
     }

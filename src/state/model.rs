@@ -235,21 +235,47 @@ impl TryFrom<String> for ObjectName {
     }
 }
 
-/// What defines an object: attribute by attribute, so that a difference can name the one that changed. Of thousands
-/// of columns most are defined alike: what is the same may be held once.
+/// What defines an object: attribute by attribute, so that a difference can name the one that changed. There are
+/// tens of thousands of them, most with few attributes and defined as another one is: what is the same may be held
+/// once, and an attribute takes no more than its texts. In JSON an object.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Definition(pub Arc<BTreeMap<String, String>>);
+#[serde(from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
+pub struct Definition(Arc<[(String, String)]>);
+
+impl Definition {
+    /// Names and values, in order of name.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The value of an attribute, if it has one.
+    pub fn value(&self, attribute: &str) -> Option<&str> {
+        let at = self.0.binary_search_by(|(name, _)| name.as_str().cmp(attribute));
+        at.ok().map(|at| self.0[at].1.as_str())
+    }
+}
+
+impl From<BTreeMap<String, String>> for Definition {
+    fn from(attributes: BTreeMap<String, String>) -> Self {
+        Self(attributes.into_iter().collect())
+    }
+}
+
+impl From<Definition> for BTreeMap<String, String> {
+    fn from(definition: Definition) -> Self {
+        definition.0.iter().cloned().collect()
+    }
+}
 
 impl FromIterator<(String, String)> for Definition {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(attributes: T) -> Self {
-        Self(Arc::new(attributes.into_iter().collect()))
+        attributes.into_iter().collect::<BTreeMap<_, _>>().into()
     }
 }
 
 impl fmt::Display for Definition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (attribute, value)) in self.0.iter().enumerate() {
+        for (at, (attribute, value)) in self.attributes().enumerate() {
             let comma = if at == 0 { "" } else { ", " };
             write!(f, "{comma}{attribute} {value}")?;
         }

@@ -278,14 +278,14 @@ fn table_of(
 /// The table that a definition names.
 fn owner(definition: &Definition, tables: &BTreeSet<String>) -> Option<String> {
     let bare = |table: &String| table.rsplit('.').next().unwrap_or_default().to_owned();
-    let says = |attribute: &String, value: &String, table: &String| match attribute.as_str() {
-        "table" => *value == bare(table) || value == table,
+    let says = |attribute: &str, value: &str, table: &String| match attribute {
+        "table" => value == bare(table) || value == table,
         "owned by" | "column" => {
             value.strip_prefix(table.as_str()).is_some_and(|behind| behind.starts_with('.'))
         }
         _ => format!("{value} ").contains(&format!(" ON {table} ")),
     };
     let named =
-        tables.iter().filter(|table| definition.0.iter().any(|(name, value)| says(name, value, table)));
+        tables.iter().filter(|table| definition.attributes().any(|(name, value)| says(name, value, table)));
     named.max_by_key(|table| table.len()).cloned()
 }

@@ -38,8 +38,10 @@ fn leak(run: &mut RunVerdict, before: Outcome) {
         run.outcome.word()
     );
     let finding = Finding::new(Check::Stage, Outcome::Inconclusive, message);
-    run.findings
-        .push(finding.next("what a run leaves behind is not all put back; report it with the journal"));
+    run.findings.push(finding.next(
+        "either what a run leaves behind is not all put back, or the outcome hangs on time, as on a machine that is \
+         too busy: sweep again with one lane and nothing beside it, and if it stays report it with the journal",
+    ));
     run.outcome = Outcome::worst([run.outcome, Outcome::Inconclusive]);
 }
 
@@ -240,7 +242,10 @@ mod tests {
                 let (number, events) = run(&survey, case.number, "1");
                 let unread = |event: Event| match event {
                     Event::Captured { moment: Moment::Failed, .. } if number == broken => {
-                        Event::CaptureFailed { moment: Moment::Failed, error: "db: nobody listens".to_owned() }
+                        Event::CaptureFailed {
+                            moment: Moment::Failed,
+                            error: "db: nobody listens".to_owned(),
+                        }
                     }
                     event => event,
                 };

@@ -232,7 +232,8 @@ async fn s5_a_database_that_answers_late_is_asked_until_it_does() {
     *memory.deaf.lock().unwrap() = vec!["busy", "busy"];
     memory.recovers.store(true, Ordering::SeqCst);
     let walked = walk(plan, world, None).await;
-    let settled = |event: &Event| matches!(event, Event::Settled { gone: true, lingering } if lingering.is_empty());
+    let settled =
+        |event: &Event| matches!(event, Event::Settled { gone: true, lingering } if lingering.is_empty());
     assert!(walked.run(RunKind::Interrupted).into_iter().any(settled));
 }
 

@@ -126,7 +126,7 @@ fn created_mode(rows: &[Row]) -> String {
 
 fn add(objects: &mut Objects, kind: ObjectKind, name: String, definition: String) {
     let definition = BTreeMap::from([("definition".to_owned(), definition)]);
-    objects.insert(ObjectName { kind, name }, Definition::from_iter(definition));
+    objects.insert(ObjectName { kind, name }, definition.into());
 }
 
 /// A table as SHOW CREATE TABLE writes it: a line for each column, index and constraint, then its options.

@@ -29,7 +29,7 @@ pub(super) async fn functions(server: &mut Server) -> Result<BTreeMap<ObjectName
         let definition =
             BTreeMap::from(["engine", "library_code"].map(|name| (name.to_owned(), field(name))));
         let name = ObjectName { kind: ObjectKind::Function, name: field("library_name") };
-        found.insert(name, Definition::from_iter(definition));
+        found.insert(name, definition.into());
     }
     Ok(found)
 }
