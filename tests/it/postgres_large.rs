@@ -134,6 +134,19 @@ async fn rows_of_a_large_table_that_differ_are_named_with_their_values_before() 
 }
 
 #[tokio::test]
+async fn rows_of_one_of_a_thousand_small_tables_are_named_too() {
+    let tables = "DO $$ BEGIN FOR n IN 1..1050 LOOP
+        EXECUTE format('CREATE TABLE m%s (id int PRIMARY KEY, note text)', n);
+        EXECUTE format('INSERT INTO m%s VALUES (1, %L), (2, NULL)', n, n);
+        END LOOP; END $$;";
+    let kept = Before::of(tables, &[]).await;
+    let seen = kept.after("UPDATE m7 SET note = 'other' WHERE id = 1").await;
+    let (counts, found) = seen.rows("public.m7");
+    assert_eq!(counts, RowCounts { changed: 1, missing: 0, extra: 0 });
+    assert_eq!(lines(&found), [r#"Changed id "1": note "7" -> "other""#]);
+}
+
+#[tokio::test]
 async fn keys_of_every_kind_and_none_tell_the_rows_of_large_tables_apart() {
     let prepare = format!(
         "CREATE TABLE texts (id text PRIMARY KEY, {COLUMNS}); {}

@@ -5,7 +5,8 @@
 //! longer than all of its columns' hashes, and a sum of those would be blind. So:
 //!
 //! - Each column is hashed with a seed of its own, the exclusive or of these is the row's, and that goes, as
-//!   the seed, through one more hash. Without it two rows could exchange a value, and the sum would be the same.
+//!   the seed, through one more hash. Without it two rows could exchange a value, and the sum would be the same:
+//!   wherever no bit differs in both columns, which is once in (4/3)^64 times.
 //! - The server's hashes of 64-bit integers and times fold both halves into 32 bits: -1 and 4294967295 collide.
 //!   So such an integer goes in as a seed, which is taken whole, and times go in as their bytes.
 //! - Numbers are hashed without sign and scale, enums by object identifier, arrays without bounds, floats
