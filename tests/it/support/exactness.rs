@@ -191,7 +191,10 @@ impl<'a> Trial<'a> {
             assert!(!heard || seen.contains(&tag), "seed {}: {tag:?} was heard of and never seen", self.seed);
             assert!(!(*heard && self.severed.contains(&tag)), "seed {}: {tag:?} was let through", self.seed);
         }
-        assert!(seen.iter().all(|(worker, serial)| serials[worker] >= *serial));
+        for (worker, serial) in &seen {
+            let last = serials.get(worker);
+            assert!(last >= Some(serial), "seed {}: worker {worker} said no more after {last:?}", self.seed);
+        }
         ledger.iter().filter(|(heard, _)| !heard).count()
     }
 }
@@ -282,16 +285,16 @@ fn given(line: &str) -> Option<&str> {
 
 /// What the workers heard of and what not, in the order of their saying so.
 async fn ledger(mut process: Box<dyn Process>) -> Vec<(bool, Tag)> {
-    let mut ledger = Vec::new();
+    let (mut ledger, mut complaints) = (Vec::new(), Vec::new());
     while let Some(line) = process.line().await {
-        // On the other stream are the client's complaints about lost connections.
         if line.error {
+            complaints.push(line.text);
             continue;
         }
         let known = line.text.split_once(' ').and_then(|(word, text)| Some((word == "heard", tag(text)?)));
         ledger.push(known.unwrap_or_else(|| panic!("{}", line.text)));
     }
-    assert_eq!(process.wait().await.unwrap().exit_code, 0);
+    assert_eq!(process.wait().await.unwrap().exit_code, 0, "{}", complaints.join("\n"));
     ledger
 }
 
