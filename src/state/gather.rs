@@ -82,7 +82,7 @@ impl Gather {
     /// When the row cannot be written.
     pub fn row(&mut self, cells: &[Option<&str>]) -> io::Result<()> {
         debug_assert_eq!(cells.len(), self.layout.columns.len());
-        self.raw.add(cells.iter().copied());
+        self.raw.add(cells.iter().map(|cell| cell.map(str::as_bytes)));
         let key = self.layout.place().and_then(|at| cells[at]).unwrap_or_default();
         let mut kept = true;
         if let Some(left_out) = &self.left_out {
@@ -90,7 +90,7 @@ impl Gather {
             if kept {
                 let named = self.layout.columns.iter().zip(cells);
                 let stays = named.filter(|(name, _)| !left_out.columns.iter().any(|out| out == *name));
-                self.excepted.add(stays.map(|(_, cell)| *cell));
+                self.excepted.add(stays.map(|(_, cell)| cell.map(str::as_bytes)));
             }
         }
         match &mut self.keeping {
@@ -137,22 +137,22 @@ impl Layout {
 
 /// The number of rows and the sum of their hashes: a fingerprint in which no order enters.
 #[derive(Default)]
-struct Sum {
+pub(super) struct Sum {
     rows: u64,
     sum: u128,
 }
 
 impl Sum {
     /// Each value goes in with a mark and its length, so that no two rows look alike.
-    fn add<'r>(&mut self, cells: impl Iterator<Item = Option<&'r str>>) {
+    pub(super) fn add<'r>(&mut self, cells: impl Iterator<Item = Option<&'r [u8]>>) {
         let mut hash = Sha256::new();
         for cell in cells {
             match cell {
                 None => hash.update([0]),
-                Some(text) => {
+                Some(bytes) => {
                     hash.update([1]);
-                    hash.update((text.len() as u64).to_le_bytes());
-                    hash.update(text.as_bytes());
+                    hash.update((bytes.len() as u64).to_le_bytes());
+                    hash.update(bytes);
                 }
             }
         }
@@ -162,7 +162,7 @@ impl Sum {
         self.sum = self.sum.wrapping_add(u128::from_le_bytes(half));
     }
 
-    fn fingerprint(&self, columns: Vec<String>) -> Fingerprint {
+    pub(super) fn fingerprint(&self, columns: Vec<String>) -> Fingerprint {
         Fingerprint { rows: self.rows, sum: format!("{:032x}", self.sum), columns }
     }
 }

@@ -10,7 +10,7 @@ use backout::state::compare::{StoreDifferences, compare};
 use backout::state::gather::{Keeping, LeftOut};
 use backout::state::mariadb::{CaptureOptions, MariaTarget, busy, capture, sessions, value, wait_gone};
 use backout::state::model::StoreCapture;
-use backout::state::rows::diff;
+use backout::state::rows::{diff, file_name};
 
 use crate::support::wire::{Wire, with_wire};
 
@@ -132,6 +132,33 @@ async fn s13_every_type_differs_by_its_value_and_only_by_that() {
         assert_eq!(differ.tables.len(), 1);
         let (differ, _) = around(&wire, "UPDATE x SET b = 6 - b").await;
         assert_eq!(differ.tables.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn s13_a_value_larger_than_the_server_takes_now_differs_by_its_last_byte() {
+    with_shop(|wire| async move {
+        let target = target(&wire).await;
+        run(&wire, "SET GLOBAL max_allowed_packet = 64 << 20").await;
+        run(&wire, "CREATE TABLE t (id int PRIMARY KEY, l longtext, b longblob)").await;
+        // Beyond what one packet of the protocol carries.
+        run(&wire, "INSERT INTO t VALUES (1, CONCAT(REPEAT('x', 17 << 20), 'a'), REPEAT('y', 17 << 20))")
+            .await;
+        let folder = tempfile::tempdir().unwrap();
+        let keeping = Some(Keeping { folder: folder.path().to_owned(), room: 256 << 20 });
+        let options = CaptureOptions { keeping, ..CaptureOptions::default() };
+        for change in ["l = CONCAT(LEFT(l, 17 << 20), 'b')", "b = CONCAT(LEFT(b, (17 << 20) - 1), 'z')"] {
+            run(&wire, "SET GLOBAL max_allowed_packet = 1 << 20").await;
+            let before = capture(&target, &CaptureOptions::default()).await.unwrap();
+            run(&wire, "SET GLOBAL max_allowed_packet = 64 << 20").await;
+            run(&wire, &format!("UPDATE t SET {change}")).await;
+            run(&wire, "SET GLOBAL max_allowed_packet = 1 << 20").await;
+            let after = capture(&target, &options).await.unwrap();
+            assert_eq!(compare(&before, &after).tables.len(), 1, "{change}");
+            let kept = std::fs::read(folder.path().join(file_name("shop.t"))).unwrap();
+            assert!(kept.len() > 3 * (17 << 20), "{change}: {} bytes, one as two digits", kept.len());
+        }
     })
     .await;
 }

@@ -12,6 +12,8 @@ use crate::state::model::ServerFacts;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(50);
+/// The most bytes of a row, which is the most that the protocol's servers allow.
+const LARGEST: usize = 1 << 30;
 /// The session is the same whatever the server's own settings are, waits for nobody's lock for long, and
 /// writes nothing.
 const SESSION: [&str; 5] = [
@@ -74,28 +76,21 @@ impl Server {
     /// All rows of a query.
     pub(super) async fn rows(&mut self, query: &str) -> Result<Vec<Row>, String> {
         let mut rows = Vec::new();
-        self.each(query, |row| {
-            rows.push(row);
-            Ok(())
-        })
-        .await?;
+        self.sent(query, |row| rows.push(row.unwrap().into_iter().map(text).collect())).await?;
         Ok(rows)
     }
 
-    /// Hands out the rows of a query as they come.
-    pub(super) async fn each(
+    /// Hands out the rows of a query as they come and as they were sent.
+    pub(super) async fn sent(
         &mut self,
         query: &str,
-        mut take: impl FnMut(Row) -> Result<(), String>,
+        mut take: impl FnMut(mysql_async::Row),
     ) -> Result<(), String> {
         let mut result = self.0.query_iter(query).await.map_err(|error| words(&error))?;
-        let mut taken = Ok(());
         while let Some(row) = result.next().await.map_err(|error| words(&error))? {
-            if taken.is_ok() {
-                taken = take(row.unwrap().into_iter().map(text).collect());
-            }
+            take(row);
         }
-        taken
+        Ok(())
     }
 
     pub(super) async fn facts(&mut self) -> Result<ServerFacts, String> {
@@ -119,6 +114,8 @@ async fn attempt(target: &MariaTarget) -> Result<Conn, Error> {
         .pass(target.password.as_ref())
         .db_name(Some(&target.database))
         .stmt_cache_size(0)
+        // A row may be larger than what the server takes from a client now.
+        .max_allowed_packet(Some(LARGEST))
         .init(SESSION.to_vec());
     match tokio::time::timeout(PATIENCE, Conn::new(options)).await {
         Ok(connected) => connected,
@@ -132,6 +129,14 @@ pub(super) fn text(value: Value) -> Option<String> {
         Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
         other => Some(other.as_sql(true)),
     }
+}
+
+/// The bytes of a row that came as text; a value is NULL or bytes there.
+pub(super) fn cells(row: &mysql_async::Row) -> impl Iterator<Item = Option<&[u8]>> {
+    (0..row.len()).map(|at| match row.as_ref(at) {
+        Some(Value::Bytes(bytes)) => Some(bytes.as_slice()),
+        _ => None,
+    })
 }
 
 /// The server's own words.

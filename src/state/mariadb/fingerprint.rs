@@ -1,18 +1,12 @@
-//! The rows of a table folded into one number inside the server.
+//! The rows of a table folded into one number, as they come.
 //!
-//! A row is hashed as one text in which no two rows look alike: numbers and times between commas, then
-//! everything else behind its length. The sum of the hashes' first 64 bits knows no order.
-//!
-//! Making that text takes most of the time. So no value is made into text twice.
+//! The server only sends them. To hash them itself it would have to make one text of each row first, and that
+//! alone takes as long as a whole dump; so it makes the next rows while those that are here are hashed.
 
-use super::connect::Server;
+use super::connect::{Server, cells};
 use super::tables::{Column, Table};
-use crate::state::gather::LeftOut;
+use crate::state::gather::{LeftOut, Sum};
 use crate::state::model::{Fingerprint, TableData};
-
-/// What goes in for a row whose hash is NULL: a value beyond `max_allowed_packet` turns into that. No sum
-/// of hashes is as large.
-const UNREAD: &str = "10000000000000000000000000000000000";
 
 /// Fingerprints all rows; with exceptions also those that stay. One that cannot be applied is told.
 pub(super) async fn read(
@@ -51,47 +45,15 @@ async fn sum(
     columns: &[&Column],
     stays: &str,
 ) -> Result<Fingerprint, String> {
-    let query = format!(
-        "SELECT COUNT(*), COALESCE(SUM(COALESCE(CAST(CONV(LEFT({}, 16), 16, 10) AS UNSIGNED), {UNREAD})), 0) \
-         FROM {} WHERE {stays}",
-        hash(columns),
-        table.quoted
-    );
-    let rows = server.rows(&query).await.map_err(|error| format!("{}: {error}", table.name))?;
-    let mut row = rows.into_iter().flatten().map(Option::unwrap_or_default);
-    let (count, sum) = (row.next().unwrap_or_default(), row.next().unwrap_or_default());
-    if sum.len() >= UNREAD.len() {
-        return Err(format!("{}: a row is larger than the server's max_allowed_packet", table.name));
-    }
-    let rows = count.parse().map_err(|_| format!("{}: `{count}` rows", table.name))?;
-    let columns = columns.iter().map(|column| column.name.clone()).collect();
-    Ok(Fingerprint { rows, sum, columns })
+    let mut sum = Sum::default();
+    let query = format!("SELECT {} FROM {} WHERE {stays}", list(columns), table.quoted);
+    let sent = server.sent(&query, |row| sum.add(cells(&row))).await;
+    sent.map_err(|error| format!("{}: {error}", table.name))?;
+    Ok(sum.fingerprint(columns.iter().map(|column| column.name.clone()).collect()))
 }
 
-fn hash(columns: &[&Column]) -> String {
-    let (plain, others): (Vec<&Column>, Vec<&Column>) = columns.iter().partition(|column| column.is_plain());
-    let mut parts = Vec::new();
-    if !plain.is_empty() {
-        let values: Vec<String> = plain.into_iter().map(between_commas).collect();
-        parts.push(format!("CONCAT_WS(',', {}), ','", values.join(", ")));
-    }
-    parts.extend(others.into_iter().map(behind_length));
-    format!("SHA2(CONCAT({}), 256)", if parts.is_empty() { "''".to_owned() } else { parts.join(", ") })
-}
-
-/// No number and no time is an empty text.
-fn between_commas(column: &Column) -> String {
-    let name = super::connect::quoted(&column.name);
-    if column.is_nullable { format!("IFNULL({name}, '')") } else { name }
-}
-
-/// A value beyond `max_allowed_packet` is NULL though its column is not; then so is all of it. What is no text
-/// has no comma in it.
-fn behind_length(column: &Column) -> String {
-    let (name, value) = (super::connect::quoted(&column.name), column.value());
-    if column.is_nullable {
-        format!("IFNULL(CHAR_LENGTH({name}), 'N'), ':', IFNULL({value}, IF({name} IS NULL, '', NULL)), ','")
-    } else {
-        format!("CHAR_LENGTH({name}), ':', {value}, ','")
-    }
+/// The columns as a query sends them. Rows of which nothing is looked at are still counted.
+pub(super) fn list(columns: &[&Column]) -> String {
+    let sent: Vec<String> = columns.iter().map(|column| column.sent()).collect();
+    if sent.is_empty() { "NULL".to_owned() } else { sent.join(", ") }
 }

@@ -1,7 +1,7 @@
 //! The rows of a table, kept sorted so that they can be shown when they are gone.
 
-use super::connect::Server;
-use super::fingerprint::{remaining, stays};
+use super::connect::{Server, cells};
+use super::fingerprint::{list, remaining, stays};
 use super::tables::{Column, Table};
 use crate::state::gather::{Keeping, LeftOut, line};
 use crate::state::model::{Kept, TableData};
@@ -32,13 +32,18 @@ pub(super) async fn keep(
     let places = names.iter().map(|name| columns.iter().position(|column| column.name == *name));
     let key: Vec<usize> = places.collect::<Option<_>>().unwrap_or_default();
     let mut sorter = Sorter::new(&keeping.folder, header(table, &columns, &key), keeping.room);
-    let values: Vec<String> = columns.iter().map(|column| column.value()).collect();
-    let query = format!("SELECT {} FROM {} WHERE {}", values.join(", "), table.quoted, stays(&left_out));
-    let kept = |row: Vec<Option<String>>| {
-        let cells: Vec<Option<&str>> = row.iter().map(Option::as_deref).collect();
-        sorter.row(&sort_key(&columns, &key, &cells), &line(&cells)).map_err(|error| error.to_string())
+    let query = format!("SELECT {} FROM {} WHERE {}", list(&columns), table.quoted, stays(&left_out));
+    let mut kept = Ok(());
+    let keep = |row| {
+        let texts = columns.iter().zip(cells(&row)).map(|(column, sent)| sent.map(|sent| column.text(sent)));
+        let texts: Vec<Option<String>> = texts.collect();
+        let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
+        if kept.is_ok() {
+            kept = sorter.row(&sort_key(&columns, &key, &texts), &line(&texts));
+        }
     };
-    server.each(&query, kept).await.map_err(|error| format!("{}: {error}", table.name))?;
+    server.sent(&query, keep).await.map_err(|error| format!("{}: {error}", table.name))?;
+    kept.map_err(|error| error.to_string())?;
     sorter.finish().map_err(|error| error.to_string())
 }
 

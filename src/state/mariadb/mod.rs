@@ -1,6 +1,6 @@
 //! MariaDB 10.5 and later: schema, rows, auto-increment and what is left behind.
 //!
-//! Rows are read in one consistent snapshot, and fingerprinted in the server; tables whose engine knows no
+//! Rows are read in one consistent snapshot, and fingerprinted as they come; tables whose engine knows no
 //! transactions are read as they are at that moment.
 
 mod connect;

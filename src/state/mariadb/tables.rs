@@ -3,20 +3,25 @@
 use std::collections::BTreeMap;
 
 use super::connect::{Server, literal, quoted};
+use crate::state::bytes::hex;
 
-/// Numbers and times that are the same as text for the same value, without a comma and never empty.
-const PLAIN: [&str; 11] = [
-    "bigint",
-    "date",
-    "datetime",
-    "decimal",
-    "int",
-    "mediumint",
-    "smallint",
-    "time",
-    "timestamp",
-    "tinyint",
-    "year",
+/// What is sent as it is stored, and not in the session's character set.
+const BINARY: [&str; 15] = [
+    "binary",
+    "bit",
+    "blob",
+    "geometry",
+    "geometrycollection",
+    "linestring",
+    "longblob",
+    "mediumblob",
+    "multilinestring",
+    "multipoint",
+    "multipolygon",
+    "point",
+    "polygon",
+    "tinyblob",
+    "varbinary",
 ];
 
 /// A table.
@@ -42,28 +47,24 @@ pub(super) struct Column {
 }
 
 impl Column {
-    /// Whether it can stand in a text as it is.
-    pub(super) fn is_plain(&self) -> bool {
-        PLAIN.contains(&self.type_name.as_str())
-    }
-
     pub(super) fn is_integer(&self) -> bool {
         ["tinyint", "smallint", "mediumint", "int", "bigint"].contains(&self.type_name.as_str())
     }
 
-    /// Its value as text that is the same for the same value, and another for another.
-    pub(super) fn value(&self) -> String {
+    /// The SQL by which the server sends it as bytes that are others for another value. Nothing is made into
+    /// another text by the server, as one beyond `max_allowed_packet` would turn into NULL there.
+    pub(super) fn sent(&self) -> String {
         let name = quoted(&self.name);
-        match self.type_name.as_str() {
-            "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set" => {
-                format!("CONVERT({name} USING utf8mb4)")
-            }
-            // Six digits would be shown of a float; as a double it is shown whole.
-            "float" => format!("CAST({name} AS DOUBLE)"),
-            "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" | "bit" | "geometry"
-            | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring" | "multipolygon"
-            | "geometrycollection" => format!("HEX({name})"),
-            _ => format!("CAST({name} AS CHAR CHARACTER SET utf8mb4)"),
+        // Six digits would be sent of a float; as a double it is sent whole.
+        if self.type_name == "float" { format!("CAST({name} AS DOUBLE)") } else { name }
+    }
+
+    /// What was sent of it as text that tells as much.
+    pub(super) fn text(&self, sent: &[u8]) -> String {
+        if BINARY.contains(&self.type_name.as_str()) {
+            hex(sent)
+        } else {
+            String::from_utf8_lossy(sent).into_owned()
         }
     }
 }
