@@ -31,9 +31,17 @@ pub(super) struct Spell {
     /// When this life of the container began, in the engine's words.
     started: String,
     since: Instant,
-    /// When it may be asked again; none while it is being asked.
-    due: Option<Instant>,
+    turn: Turn,
     answer: Option<Answer>,
+}
+
+/// Whether a container waits to be asked, or is being asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// From then on it may be asked.
+    Due(Instant),
+    /// Since then it is being asked.
+    Asking(Instant),
 }
 
 /// What a check said to the stage.
@@ -72,16 +80,21 @@ impl Known {
 
 impl Spell {
     fn new(known: &Known, now: Instant) -> Self {
-        Self { started: known.started.clone(), since: now, due: Some(now), answer: None }
+        Self { started: known.started.clone(), since: now, turn: Turn::Due(now), answer: None }
     }
 
     fn has_passed(&self, known: &Known) -> bool {
         self.answer.as_ref().is_some_and(|answer| answer.exit_code == 0 && answer.after == known.last)
     }
 
-    /// The longer it takes, the less often it is asked: never later than by an eighth of the whole.
+    /// The longer it takes, the less often it is asked: never later than by an eighth of the whole. And where
+    /// to ask takes long, because others work, they have the processor for twice as long.
     fn pause(&self, now: Instant) -> Duration {
-        SHORTEST.max((now - self.since) / 8)
+        let took = match self.turn {
+            Turn::Asking(begun) => now - begun,
+            Turn::Due(_) => Duration::ZERO,
+        };
+        SHORTEST.max((now - self.since) / 8).max(2 * took)
     }
 }
 
@@ -94,9 +107,9 @@ fn turn(asked: &mut Asked, known: &Known, now: Instant) -> (bool, bool) {
     if spell.has_passed(known) {
         return (true, false);
     }
-    let is_due = spell.due.is_some_and(|due| due <= now);
+    let is_due = matches!(spell.turn, Turn::Due(due) if due <= now);
     if is_due {
-        spell.due = None;
+        spell.turn = Turn::Asking(now);
     }
     (false, is_due)
 }
@@ -104,7 +117,7 @@ fn turn(asked: &mut Asked, known: &Known, now: Instant) -> (bool, bool) {
 /// Keeps what a check said, unless the container has begun another life since.
 fn answered(asked: &mut Asked, known: &Known, answer: Option<Answer>, now: Instant) {
     if let Some(spell) = asked.get_mut(&known.id).filter(|spell| spell.started == known.started) {
-        spell.due = Some(now + spell.pause(now));
+        spell.turn = Turn::Due(now + spell.pause(now));
         spell.answer = answer;
     }
 }
@@ -222,6 +235,18 @@ mod tests {
             let due = now + Duration::from_millis(pause);
             assert_eq!(turn(&mut asked, &known, due - Duration::from_millis(1)), (false, false));
         }
+    }
+
+    #[test]
+    fn on_a_busy_machine_it_is_asked_less_often() {
+        let (mut asked, begun) = (Asked::new(), Instant::now());
+        let known = known("first", None);
+        turn(&mut asked, &known, begun);
+        let answer = begun + Duration::from_millis(700);
+        answered(&mut asked, &known, failed(&known), answer);
+        let due = answer + Duration::from_millis(1400);
+        assert_eq!(turn(&mut asked, &known, due - Duration::from_millis(1)), (false, false));
+        assert_eq!(turn(&mut asked, &known, due), (false, true));
     }
 
     #[test]
