@@ -46,14 +46,14 @@ async fn sum(
     stays: &str,
 ) -> Result<Fingerprint, String> {
     let mut sum = Sum::default();
-    let query = format!("SELECT {} FROM {} WHERE {stays}", list(columns), table.quoted);
+    let query = format!("SELECT {} FROM {} WHERE {stays}", select_list(columns), table.quoted);
     let sent = server.sent(&query, |row| sum.add(cells(&row))).await;
     sent.map_err(|error| format!("{}: {error}", table.name))?;
     Ok(sum.fingerprint(columns.iter().map(|column| column.name.clone()).collect()))
 }
 
 /// The columns as a query sends them. Rows of which nothing is looked at are still counted.
-pub(super) fn list(columns: &[&Column]) -> String {
+pub(super) fn select_list(columns: &[&Column]) -> String {
     let sent: Vec<String> = columns.iter().map(|column| column.sent()).collect();
     if sent.is_empty() { "NULL".to_owned() } else { sent.join(", ") }
 }

@@ -1,7 +1,7 @@
 //! The rows of a table, kept sorted so that they can be shown when they are gone.
 
 use super::connect::{Server, cells};
-use super::fingerprint::{list, remaining, stays};
+use super::fingerprint::{remaining, select_list, stays};
 use super::tables::{Column, Table};
 use crate::state::gather::{Keeping, LeftOut, line};
 use crate::state::model::{Kept, TableData};
@@ -32,7 +32,7 @@ pub(super) async fn keep(
     let places = names.iter().map(|name| columns.iter().position(|column| column.name == *name));
     let key: Vec<usize> = places.collect::<Option<_>>().unwrap_or_default();
     let mut sorter = Sorter::new(&keeping.folder, header(table, &columns, &key), keeping.room);
-    let query = format!("SELECT {} FROM {} WHERE {}", list(&columns), table.quoted, stays(&left_out));
+    let query = format!("SELECT {} FROM {} WHERE {}", select_list(&columns), table.quoted, stays(&left_out));
     let mut kept = Ok(());
     let keep = |row| {
         let texts = columns.iter().zip(cells(&row)).map(|(column, sent)| sent.map(|sent| column.text(sent)));
