@@ -81,10 +81,10 @@ pub struct Inputs {
 /// `lint`.
 #[derive(Debug, Args)]
 pub struct Lint {
-    /// SQL files, folders of migrations, scenarios, or folders of scenarios
-    #[arg(value_name = "FILE|DIR", required_unless_present = "explain")]
+    /// SQL files, folders of migrations, scenarios, or folders of scenarios; `-` reads SQL from a pipe
+    #[arg(value_name = "FILE|DIR|-", required_unless_present = "explain")]
     pub paths: Vec<PathBuf>,
-    /// Whose SQL files and migrations hold (a scenario says so itself)
+    /// Whose SQL files and migrations hold, where no name says it (`.mysql.`; a scenario says so itself)
     #[arg(long, value_enum, default_value = "postgres")]
     pub dialect: LintDialect,
     /// How remarks are written

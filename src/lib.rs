@@ -11,6 +11,7 @@ pub mod gateway;
 pub mod history;
 pub mod http;
 pub mod journal;
+pub mod layouts;
 pub mod library;
 pub mod lint;
 pub mod millis;

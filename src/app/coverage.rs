@@ -6,7 +6,7 @@ use super::files::root;
 use super::judge::RUNS;
 use super::{AppError, Surroundings, say};
 use crate::cli::{Coverage, Printed};
-use crate::{coverage, exit, history, report};
+use crate::{coverage, exit, history, layouts, report};
 
 pub(super) fn coverage(asked: &Coverage, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
     let folder = around.current.join(&asked.folder);
@@ -14,7 +14,7 @@ pub(super) fn coverage(asked: &Coverage, around: &Surroundings, out: &mut dyn Wr
         AppError::Invalid(format!("error: `{}` cannot be read: {error}\n", path.display()))
     };
     let root = root(asked.root.as_deref(), Some(&asked.folder), &around.current)?;
-    let tree = coverage::tree(&folder, &root).map_err(|error| unreadable(&asked.folder, error))?;
+    let tree = layouts::tree(&folder, &root).map_err(|error| unreadable(&asked.folder, error))?;
     if let Some(named) = &asked.runs {
         std::fs::read_dir(around.current.join(named)).map_err(|error| unreadable(named, error))?;
     }

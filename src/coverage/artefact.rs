@@ -1,7 +1,8 @@
-//! What a way back is made of.
+//! What takes something back below a folder.
 
-use schemars::JsonSchema;
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use crate::layouts::{Form, Migration, Tool};
 
 /// A file that takes something back, or should.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,72 +18,30 @@ pub struct Artefact {
     pub form: Form,
 }
 
-impl Artefact {
-    /// An artefact that is one with what it takes back.
-    pub(super) fn alone(path: &str, tool: Tool, form: Form) -> Self {
-        Self { path: path.to_owned(), tool, up: None, form }
-    }
-}
-
-/// Whose layout an artefact follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Tool {
-    /// `1_name.up.sql` and `1_name.down.sql`.
-    GolangMigrate,
-    /// The same in a Rust package that uses sqlx.
-    Sqlx,
-    /// One file with `-- migrate:up` and `-- migrate:down`.
-    Dbmate,
-    /// A folder with `up.sql` and `down.sql`.
-    Diesel,
-    /// `V1__name.sql` and `U1__name.sql`.
-    Flyway,
-    /// `downgrade()` of a revision.
-    Alembic,
-    /// `down` or `change` of a migration.
-    Rails,
-    /// The operations of a migration.
-    Django,
-    /// A Compose file that is laid over another to go back.
-    Compose,
-    /// A script whose name says it.
-    Script,
-}
-
-impl Tool {
-    /// Its name in reports.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::GolangMigrate => "golang-migrate",
-            Self::Sqlx => "sqlx",
-            Self::Dbmate => "dbmate",
-            Self::Diesel => "diesel",
-            Self::Flyway => "Flyway",
-            Self::Alembic => "Alembic",
-            Self::Rails => "Rails",
-            Self::Django => "Django",
-            Self::Compose => "Compose",
-            Self::Script => "script",
+/// The artefacts of migrations, by path. Of several ways back in one file the worst is told.
+pub fn inventory(migrations: &[Migration]) -> Vec<Artefact> {
+    let mut found: BTreeMap<String, Artefact> = BTreeMap::new();
+    for migration in migrations.iter().filter(|migration| migration.form != Form::Optional) {
+        let artefact = artefact(migration);
+        let known = found.entry(artefact.path.clone()).or_insert_with(|| artefact.clone());
+        if rank(artefact.form) > rank(known.form) {
+            *known = artefact;
         }
     }
-
-    /// Whether the tool itself picks its files out of a folder. What it does not pick runs only where it is
-    /// named.
-    pub fn picks(self) -> bool {
-        !matches!(self, Self::Compose | Self::Script)
-    }
+    found.into_values().collect()
 }
 
-/// What can be seen of an artefact without running it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// It does something.
-    Acts,
-    /// It is there and does nothing.
-    Empty,
-    /// It says itself that there is no way back.
-    Refuses,
-    /// It is not there.
-    Missing,
+fn artefact(migration: &Migration) -> Artefact {
+    let up = migration.takes_back().map(str::to_owned);
+    Artefact { path: migration.path().to_owned(), tool: migration.tool, up, form: migration.form }
+}
+
+/// How much is wrong with a form.
+fn rank(form: Form) -> u8 {
+    match form {
+        Form::Optional | Form::Acts => 0,
+        Form::Empty => 1,
+        Form::Refuses => 2,
+        Form::Missing => 3,
+    }
 }

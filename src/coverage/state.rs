@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Artefact, Form, Tool, Tree, inventory};
+use super::{Artefact, inventory};
 use crate::history::{History, PastRun, PastScenario, Unread};
+use crate::layouts::{self, Form, Tool, Tree};
 use crate::outcome::Outcome;
 use crate::plan::material::{File, Material, Use};
 
@@ -19,12 +20,19 @@ pub struct Coverage {
     pub unread: Vec<Unread>,
     /// The level that each must have reached.
     pub required: Option<u8>,
+    /// Tools whose changes have no way back as a rule, with how many changes have none.
+    pub without: BTreeMap<Tool, usize>,
+    /// Folders of migrations by their names that follow no layout that is known, with how many files each has.
+    pub unknown: Vec<(String, usize)>,
 }
 
 impl Coverage {
-    /// Whether there are artefacts, and each is tested as it is, at the level that is asked for.
+    /// Whether there are artefacts, each is tested as it is, at the level that is asked for, and no folder is
+    /// unknown.
     pub fn is_met(&self) -> bool {
-        !self.rows.is_empty() && self.rows.iter().all(|row| row.is_met(self.required))
+        self.unknown.is_empty()
+            && !self.rows.is_empty()
+            && self.rows.iter().all(|row| row.is_met(self.required))
     }
 }
 
@@ -96,8 +104,14 @@ pub struct Seen {
 
 /// Holds the artefacts of a tree against past runs.
 pub fn cover(tree: &Tree, history: &History, required: Option<u8>) -> Coverage {
-    let rows = inventory(tree).into_iter().map(|artefact| row(tree, history, artefact)).collect();
-    Coverage { rows, runs: history.runs.len(), unread: history.unread.clone(), required }
+    let migrations = layouts::migrations(tree);
+    let rows = inventory(&migrations).into_iter().map(|artefact| row(tree, history, artefact)).collect();
+    let mut without = BTreeMap::new();
+    for migration in migrations.iter().filter(|migration| migration.form == Form::Optional) {
+        *without.entry(migration.tool).or_default() += 1;
+    }
+    let unknown = layouts::unknown(tree, &migrations);
+    Coverage { rows, runs: history.runs.len(), unread: history.unread.clone(), required, without, unknown }
 }
 
 fn row(tree: &Tree, history: &History, artefact: Artefact) -> Row {
@@ -106,7 +120,7 @@ fn row(tree: &Tree, history: &History, artefact: Artefact) -> Row {
         Form::Empty => (State::Empty, None),
         Form::Refuses => (State::CannotBeUndone, None),
         Form::Missing => (State::Missing, None),
-        Form::Acts => state(tree, history, &artefact),
+        Form::Acts | Form::Optional => state(tree, history, &artefact),
     };
     let sha256 = sha256.filter(|_| state != State::Missing);
     Row { artefact, sha256, state, seen }
@@ -198,8 +212,8 @@ fn recorded<'m>(tree: &Tree, material: &'m Material, path: &str) -> Option<&'m F
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::tree_of;
     use super::*;
+    use crate::layouts::testing::tree_of;
 
     const DOWN: &str = "m/1_a.down.sql";
     const UP: &str = "m/1_a.up.sql";
@@ -298,5 +312,21 @@ mod tests {
         }
         assert_eq!(of(&tree_of(&[(UP, "DROP TABLE a")]), Vec::new()).state, State::Missing);
         assert!(!cover(&tree_of(&[]), &History::default(), None).is_met());
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_met() {
+        let known = [(UP, "DROP TABLE a"), (DOWN, "CREATE TABLE a (b int)")];
+        let runs = || vec![ran(&tree_of(&known), 1, "x", Outcome::Pass, 2, Use::Named)];
+        let covered = |files: &[(&str, &str)]| {
+            let history = History { runs: runs(), unread: Vec::new() };
+            cover(&tree_of(files), &history, None)
+        };
+        assert!(covered(&known).is_met());
+        let more = covered(&[known[0], known[1], ("db/migrations/1.lua", "up = 1")]);
+        assert_eq!(more.unknown, [("db/migrations".to_owned(), 1)]);
+        assert!(!more.is_met());
+        let prisma = covered(&[("m/1_a/migration.sql", "DROP TABLE a")]);
+        assert_eq!(prisma.without, BTreeMap::from([(Tool::Prisma, 1)]));
     }
 }

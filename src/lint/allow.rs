@@ -114,11 +114,11 @@ mod tests {
     use super::*;
     use crate::diagnostic::{Source, render};
     use crate::lint::read::Dialect;
-    use crate::lint::unit::{Types, Unit, lint};
+    use crate::lint::unit::{Expected, Half, Types, Unit, lint};
 
     fn linted(text: &str) -> Result<Vec<Remark>, Vec<Diagnostic>> {
-        let change = Script::whole(&Source::new("up.sql", text));
-        let unit = Unit { change, rollback: None, expects_rollback: false };
+        let change = Half::Sql(Script::whole(&Source::new("up.sql", text)));
+        let unit = Unit { change, rollback: None, expected: Expected::Nothing };
         lint(&unit, Dialect::Postgres, &mut Types::new()).map(|linted| linted.remarks)
     }
 

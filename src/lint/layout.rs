@@ -1,191 +1,236 @@
-//! Folders of migrations: which file, or which half of one, is the change and which its rollback.
+//! Migrations as units to be judged: SQL with its dialect, and what is said of the rest, which is not read.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
-use super::unit::{Script, Unit};
+use super::operation::{Operation, What};
+use super::read::Dialect;
+use super::unit::{Expected, Half, Part, Script, Unit};
 use crate::diagnostic::Source;
+use crate::layouts::{self, Code, Form, Migration, Named, Text, Tool};
 
-/// Which half of a migration a text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Half {
-    Change,
-    Rollback,
-}
-
-/// The changes in these files, in the order in which they are made. Files are told by their names, and
-/// those of dbmate and goose by their comments.
-pub fn units(sources: &[Arc<Source>]) -> Vec<Unit> {
-    let mut pairs: BTreeMap<Key, Halves> = BTreeMap::new();
-    for source in sources {
-        let (key, half) = named(&source.name);
-        let halves = pairs.entry(key).or_default();
-        match half {
-            Some(Half::Rollback) => halves.rollback = Some(Script::whole(source)),
-            Some(Half::Change) => halves.change = Some((source, true)),
-            None => halves.change = Some((source, false)),
-        }
-    }
-    // Flyway's rollbacks are an extra that few projects have.
-    let flyway_goes_back = pairs.iter().any(|(key, halves)| key.is_flyway && halves.rollback.is_some());
-    pairs.into_iter().filter_map(|(key, halves)| halves.unit(key.is_flyway && !flyway_goes_back)).collect()
-}
-
-/// The other names that the other half of a file may have.
-pub fn other_half(path: &str) -> Vec<String> {
-    let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
-    let other = match name {
-        "up.sql" => "down.sql".to_owned(),
-        "down.sql" => "up.sql".to_owned(),
-        _ if name.ends_with(".up.sql") => name.replace(".up.sql", ".down.sql"),
-        _ if name.ends_with(".down.sql") => name.replace(".down.sql", ".up.sql"),
-        _ => return Vec::new(),
-    };
-    vec![if folder.is_empty() { other } else { format!("{folder}/{other}") }]
-}
-
-/// What files of one migration have in common; ordered as migrations are.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    folder: String,
-    version: Vec<u64>,
-    name: String,
-    is_flyway: bool,
-}
-
-#[derive(Debug, Default)]
-struct Halves<'a> {
-    /// And whether its name says that there is another half.
-    change: Option<(&'a Arc<Source>, bool)>,
-    rollback: Option<Script>,
-}
-
-impl Halves<'_> {
-    /// A rollback alone is read as one of a change that does nothing.
-    fn unit(self, may_lack: bool) -> Option<Unit> {
-        let Some((source, by_name)) = self.change else {
-            let rollback = self.rollback?;
-            let change = Script { source: Arc::clone(&rollback.source), part: 0..0 };
-            return Some(Unit { change, rollback: Some(rollback), expects_rollback: true });
-        };
-        let script = |part| Script { source: Arc::clone(source), part };
-        Some(match marked(&source.text) {
-            Some((up, down)) => {
-                Unit { change: script(up), rollback: down.map(script), expects_rollback: true }
+/// The units of migrations, each with its dialect where its name says it, in the order in which they are made.
+pub fn units(
+    migrations: Vec<Migration>,
+    sources: &BTreeMap<String, Arc<Source>>,
+) -> Vec<(Unit, Option<Dialect>)> {
+    let mut migrations = migrations;
+    migrations.retain(|migration| !is_script(migration));
+    migrations.sort_by_cached_key(order);
+    let neighbours = folders_with_ways_back(&migrations);
+    let mut units = Vec::new();
+    let mut unread: BTreeMap<(String, String), Vec<Migration>> = BTreeMap::new();
+    for migration in migrations {
+        match why_unread(&migration) {
+            Some(what) => {
+                let folder = folder(migration.path()).to_owned();
+                unread.entry((folder, what)).or_default().push(migration);
             }
-            None => Unit {
-                change: Script::whole(source),
-                expects_rollback: (by_name || self.rollback.is_some()) && !may_lack,
-                rollback: self.rollback,
-            },
-        })
-    }
-}
-
-/// What a file's name says: `1_x.up.sql`, `up.sql`, `V1__x.sql`, `U1__x.sql`.
-fn named(path: &str) -> (Key, Option<Half>) {
-    let (folder, file) = path.rsplit_once('/').map_or(("", path), |(folder, file)| (folder, file));
-    let stem = file.strip_suffix(".sql").unwrap_or(file);
-    let key = |name: &str, is_flyway| Key {
-        folder: folder.to_owned(),
-        version: version(name),
-        name: name.to_owned(),
-        is_flyway,
-    };
-    if let Some(name) = stem.strip_suffix(".up") {
-        return (key(name, false), Some(Half::Change));
-    }
-    if let Some(name) = stem.strip_suffix(".down") {
-        return (key(name, false), Some(Half::Rollback));
-    }
-    match stem {
-        "up" => return (key("", false), Some(Half::Change)),
-        "down" => return (key("", false), Some(Half::Rollback)),
-        _ => {}
-    }
-    // The description may differ between Flyway's two halves.
-    let numbered = |rest: &str| {
-        let (number, _) = rest.split_once("__")?;
-        number.starts_with(|c: char| c.is_ascii_digit()).then(|| number.to_owned())
-    };
-    if let Some(number) = stem.strip_prefix('V').and_then(numbered) {
-        return (key(&number, true), Some(Half::Change));
-    }
-    if let Some(number) = stem.strip_prefix('U').and_then(numbered) {
-        return (key(&number, true), Some(Half::Rollback));
-    }
-    (key(stem, false), None)
-}
-
-/// The numbers at the beginning of a name.
-fn version(name: &str) -> Vec<u64> {
-    let end = name.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').unwrap_or(name.len());
-    name[..end].split(['.', '_']).filter_map(|part| part.parse().ok()).collect()
-}
-
-/// The halves of a file that holds both: `-- migrate:up` of dbmate, `-- +goose Up` of goose.
-fn marked(text: &str) -> Option<(Range<usize>, Option<Range<usize>>)> {
-    let marks = marks(text);
-    let (_, up) = marks.iter().find(|(half, _)| *half == Half::Change)?;
-    let down = marks.iter().find(|(half, _)| *half == Half::Rollback).map(|(_, at)| *at);
-    let end_of = |start: usize| {
-        let next = marks.iter().map(|(_, at)| *at).filter(|at| *at > start).min();
-        next.unwrap_or(text.len())
-    };
-    Some((*up..end_of(*up), down.map(|down| down..end_of(down))))
-}
-
-fn marks(text: &str) -> Vec<(Half, usize)> {
-    let mut marks = Vec::new();
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let comment = line.trim_start().strip_prefix("--").map(|comment| comment.trim().to_lowercase());
-        let comment = comment.unwrap_or_default();
-        if comment.starts_with("migrate:up") || comment == "+goose up" {
-            marks.push((Half::Change, at));
-        } else if comment.starts_with("migrate:down") || comment == "+goose down" {
-            marks.push((Half::Rollback, at));
+            None => units.push(unit(&migration, &neighbours, sources)),
         }
-        at += line.len();
     }
-    marks
+    let unread =
+        unread.into_iter().map(|((folder, what), all)| (not_read(&folder, &what, &all, sources), None));
+    units.extend(unread);
+    units
+}
+
+/// Whether a migration is no migration, but a program that somebody runs by hand.
+fn is_script(migration: &Migration) -> bool {
+    let mut texts = migration.change.iter().chain(&migration.rollback);
+    [Tool::Script, Tool::Compose].contains(&migration.tool) && texts.all(|text| text.code == Code::Foreign)
+}
+
+/// What is said of a path where nothing was found that could be read.
+pub fn nothing(path: &str) -> Unit {
+    let source = Source::new(path, "");
+    let what = What::NotRead {
+        what: format!("nothing in `{path}`"),
+        why: format!(
+            "no file there holds SQL or is a migration of a layout that is known ({})",
+            layouts::KNOWN
+        ),
+        prints: None,
+    };
+    Unit { change: foreign(&source, what), rollback: None, expected: Expected::Nothing }
+}
+
+/// Paths in the order in which people count: numbers by their value.
+fn order(migration: &Migration) -> (Vec<Chunk>, usize) {
+    let first = migration.change.as_ref().or(migration.rollback.as_ref());
+    let path = first.map_or("", |text| &text.path);
+    // The description of `V1__a` comes before the second number of `V1.1__b`.
+    (natural(&path.replace("__", "\0")), first.map_or(0, |text| text.part.start))
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Chunk {
+    Number(u128),
+    Word(String),
+}
+
+fn natural(path: &str) -> Vec<Chunk> {
+    let mut chunks = Vec::new();
+    let mut rest = path;
+    while let Some(first) = rest.chars().next() {
+        let is_number = first.is_ascii_digit();
+        let end = rest.find(|c: char| c.is_ascii_digit() != is_number).unwrap_or(rest.len());
+        let (chunk, behind) = rest.split_at(end);
+        chunks.push(match chunk.parse() {
+            Ok(number) if is_number => Chunk::Number(number),
+            _ => Chunk::Word(chunk.to_owned()),
+        });
+        rest = behind;
+    }
+    chunks
+}
+
+/// Where there are ways back of a tool: the folder of the folder, for tools with a folder for each migration.
+fn folders_with_ways_back(migrations: &[Migration]) -> Vec<(Tool, String)> {
+    let with = migrations.iter().filter(|migration| migration.rollback.is_some());
+    with.map(|migration| (migration.tool, place(migration))).collect()
+}
+
+fn place(migration: &Migration) -> String {
+    let path = migration.change.as_ref().map_or(migration.path(), |text| &text.path);
+    let own = folder(path);
+    match migration.tool {
+        Tool::Diesel | Tool::Prisma => folder(own).to_owned(),
+        _ => own.to_owned(),
+    }
+}
+
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// What nobody can read of a migration, in words; none where its change or its rollback is SQL that is read.
+fn why_unread(migration: &Migration) -> Option<String> {
+    let texts = || migration.change.iter().chain(&migration.rollback);
+    if texts().all(|text| text.code == Code::Foreign) {
+        return Some(migration.tool.word().to_owned());
+    }
+    texts().find_map(|text| match layouts::named_dialect(&text.path) {
+        Some(Named::Other(server)) => Some(format!("SQL for {server}")),
+        _ => None,
+    })
+}
+
+fn dialect(migration: &Migration) -> Option<Dialect> {
+    match layouts::named_dialect(migration.path())? {
+        Named::Postgres => Some(Dialect::Postgres),
+        Named::Mariadb => Some(Dialect::Mariadb),
+        Named::Other(_) => None,
+    }
+}
+
+fn unit(
+    migration: &Migration,
+    neighbours: &[(Tool, String)],
+    sources: &BTreeMap<String, Arc<Source>>,
+) -> (Unit, Option<Dialect>) {
+    let half = |text: &Text| half(text, migration.tool, &sources[&text.path]);
+    let expected = match migration.form {
+        Form::Missing if neighbours.contains(&(migration.tool, place(migration))) => Expected::AsNeighbours,
+        Form::Missing => Expected::ByLayout,
+        _ => Expected::Nothing,
+    };
+    let change = migration.change.as_ref().map_or_else(|| absent(migration, sources), half);
+    let unit = Unit { change, rollback: migration.rollback.as_ref().map(half), expected };
+    (unit, dialect(migration))
+}
+
+fn half(text: &Text, tool: Tool, source: &Arc<Source>) -> Half {
+    let part = text.part.clone();
+    match &text.code {
+        Code::Sql => Half::Sql(Script { source: Arc::clone(source), part, unmarked: None }),
+        Code::Unmarked(unmarked) => {
+            Half::Sql(Script { source: Arc::clone(source), part, unmarked: Some(unmarked.as_str().into()) })
+        }
+        Code::Foreign => foreign(source, program(&format!("`{}`", text.path), tool.prints_sql())),
+    }
+}
+
+/// The change of a way back that is alone.
+fn absent(migration: &Migration, sources: &BTreeMap<String, Arc<Source>>) -> Half {
+    foreign(&sources[migration.path()], What::Absent)
+}
+
+fn program(what: &str, prints: Option<&'static str>) -> What {
+    let why = "its tool turns it into SQL only while it runs".to_owned();
+    What::NotRead { what: what.to_owned(), why, prints }
+}
+
+fn foreign(source: &Arc<Source>, what: What) -> Half {
+    let span = 0..0;
+    let operations = vec![Operation { what, span: span.clone(), statement: span }];
+    Half::Done(Part { script: Script::whole(source), operations, has_comments: false })
+}
+
+/// One remark for all migrations of a folder that cannot be read for the same reason, at the first of them.
+fn not_read(folder: &str, what: &str, all: &[Migration], sources: &BTreeMap<String, Arc<Source>>) -> Unit {
+    let count = all.len();
+    let plural = if count == 1 { "migration" } else { "migrations" };
+    let place = if folder.is_empty() { ".".to_owned() } else { folder.to_owned() };
+    let what = program(&format!("{count} {plural} of {what} in `{place}`"), all[0].tool.prints_sql());
+    let change = foreign(&sources[all[0].path()], what);
+    Unit { change, rollback: None, expected: Expected::Nothing }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layouts::testing::tree_of;
 
-    /// Each change, an arrow, and its rollback; `!` where one is missing.
+    /// Each change, an arrow, and its rollback; `!` where one is missing, and `!!` where its neighbours have one.
     #[track_caller]
     fn check(files: &[(&str, &str)], expected: &[&str]) {
-        let sources: Vec<Arc<Source>> = files.iter().map(|(name, text)| Source::new(*name, *text)).collect();
-        let text = |script: &Script| {
-            let part = script.source.text[script.part.clone()].lines();
-            part.filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join(" ")
+        let tree = tree_of(files);
+        let mut migrations = layouts::migrations(&tree);
+        migrations.extend(layouts::plain(&tree, &migrations));
+        let source = |(path, text): (&str, &str)| (path.to_owned(), Source::new(path, text));
+        let sources = tree.texts().map(source).collect();
+        let text = |half: &Half| match half {
+            Half::Sql(script) => {
+                let lines = script.sql().lines().map(str::trim);
+                lines.filter(|line| !line.is_empty() && !line.starts_with("--")).collect::<Vec<_>>().join(" ")
+            }
+            Half::Done(part) => match &part.operations[0].what {
+                What::NotRead { what, .. } => format!("({what})"),
+                _ => String::new(),
+            },
         };
-        let shown = units(&sources).into_iter().map(|unit| match &unit.rollback {
-            Some(rollback) => format!("{} -> {}", text(&unit.change), text(rollback)),
-            None if unit.expects_rollback => format!("{} -> !", text(&unit.change)),
-            None => text(&unit.change),
+        let shown = units(migrations, &sources).into_iter().map(|(unit, _)| {
+            let missing = match unit.expected {
+                Expected::Nothing => "",
+                Expected::ByLayout => " -> !",
+                Expected::AsNeighbours => " -> !!",
+            };
+            let back =
+                unit.rollback.as_ref().map_or(missing.to_owned(), |back| format!(" -> {}", text(back)));
+            text(&unit.change) + &back
         });
         assert_eq!(shown.collect::<Vec<_>>(), expected);
     }
 
     #[test]
-    fn pairs_are_told_by_their_names_and_come_in_the_order_of_their_numbers() {
+    fn pairs_come_in_the_order_of_their_numbers() {
         check(
             &[("m/10_b.up.sql", "b"), ("m/10_b.down.sql", "no b"), ("m/9_a.up.sql", "a")],
-            &["a -> !", "b -> no b"],
+            &["a -> !!", "b -> no b"],
         );
-        check(&[("m/1_a/up.sql", "a"), ("m/1_a/down.sql", "no a")], &["a -> no a"]);
-        check(&[("1.sql", "a"), ("2.sql", "b")], &["a", "b"]);
+        check(
+            &[("m/10_a/up.sql", "a"), ("m/10_a/down.sql", "no a"), ("m/9_b/up.sql", "b")],
+            &["b -> !!", "a -> no a"],
+        );
+        check(&[("2.sql", "b"), ("10.sql", "c"), ("1.psql", "a")], &["a", "b", "c"]);
+        check(&[("1_a.up.sql", "a"), ("2_b.up.sql", "b")], &["a -> !", "b -> !"]);
     }
 
     #[test]
     fn flyway_needs_rollbacks_only_where_some_are() {
         check(&[("V1__a.sql", "a"), ("V1.1__b.sql", "b"), ("V2__c.sql", "c")], &["a", "b", "c"]);
-        check(&[("V1__a.sql", "a"), ("V2__b.sql", "b"), ("U2__x.sql", "no b")], &["a -> !", "b -> no b"]);
+        check(&[("V1__a.sql", "a"), ("V2__b.sql", "b"), ("U2__x.sql", "no b")], &["a -> !!", "b -> no b"]);
     }
 
     #[test]
@@ -196,10 +241,17 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_alone_is_read_too() {
+    fn a_rollback_alone_and_one_of_a_program_are_read_too() {
         check(&[("1_a.down.sql", "no a")], &[" -> no a"]);
-        assert_eq!(other_half("m/1_a.up.sql"), ["m/1_a.down.sql"]);
-        assert_eq!(other_half("m/1/down.sql"), ["m/1/up.sql"]);
-        assert!(other_half("V1__a.sql").is_empty());
+        check(&[("1_a.up.go", "package m"), ("1_a.down.sql", "no a")], &["(`1_a.up.go`) -> no a"]);
+    }
+
+    #[test]
+    fn what_is_not_read_is_said_once_for_each_folder_and_reason() {
+        let knex = "exports.up = (knex) => a();\nexports.down = (knex) => b();";
+        check(
+            &[("m/1.js", knex), ("m/2.js", knex), ("n/1_a.sqlite.up.sql", "a"), ("rollback.sh", "x")],
+            &["(2 migrations of Knex in `m`)", "(1 migration of SQL for SQLite in `n`)"],
+        );
     }
 }

@@ -21,4 +21,4 @@ pub mod unit;
 pub use allow::unused;
 pub use model::{Class, Remark};
 pub use read::Dialect;
-pub use unit::{Linted, Part, Script, Types, Unit, judge, lint};
+pub use unit::{Expected, Half, Linted, Part, Script, Types, Unit, judge, lint};

@@ -271,6 +271,17 @@ pub enum What {
         /// Its image then.
         to: String,
     },
+    /// It is not SQL, and what it does is not read.
+    NotRead {
+        /// What it is: `3 migrations of Knex in db`.
+        what: String,
+        /// Why.
+        why: String,
+        /// The command that prints its SQL, where there is one.
+        prints: Option<&'static str>,
+    },
+    /// A change that is not there, and whose rollback is.
+    Absent,
     /// The text cannot be read.
     Unread {
         /// Why.

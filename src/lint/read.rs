@@ -1,7 +1,5 @@
 //! A text cut into statements, and each statement read in its dialect.
 
-use std::ops::Range;
-
 use super::operation::{Operation, What};
 use super::{mariadb, postgres};
 use crate::sql;
@@ -16,13 +14,12 @@ pub enum Dialect {
     Mariadb,
 }
 
-/// The operations of a part of a text, with their places in the whole.
-pub fn operations(dialect: Dialect, text: &str, part: Range<usize>) -> Vec<Operation> {
+/// The operations of SQL that stands at this offset of a text, with their places in the whole.
+pub fn operations(dialect: Dialect, sql: &str, offset: usize) -> Vec<Operation> {
     let cut = match dialect {
-        Dialect::Postgres => sql::split(&text[part.clone()]),
-        Dialect::Mariadb => sql::mariadb::split(&text[part.clone()]),
+        Dialect::Postgres => sql::split(sql),
+        Dialect::Mariadb => sql::mariadb::split(sql),
     };
-    let offset = part.start;
     let statements = match cut {
         Ok(statements) => statements,
         Err(error) => {

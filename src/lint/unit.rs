@@ -21,24 +21,60 @@ pub struct Script {
     pub source: Arc<Source>,
     /// The part of it.
     pub part: Range<usize>,
+    /// The SQL, where it stands in comments of that part: byte for byte as long, with blanks for the rest.
+    pub unmarked: Option<Arc<str>>,
 }
 
 impl Script {
     /// A whole text.
     pub fn whole(source: &Arc<Source>) -> Self {
-        Self { source: Arc::clone(source), part: 0..source.text.len() }
+        Self { source: Arc::clone(source), part: 0..source.text.len(), unmarked: None }
     }
+
+    /// The SQL of the part.
+    pub fn sql(&self) -> &str {
+        self.unmarked.as_deref().unwrap_or(&self.source.text[self.part.clone()])
+    }
+}
+
+/// A change or a rollback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Half {
+    /// SQL that is to be read.
+    Sql(Script),
+    /// What is known of it already.
+    Done(Part),
+}
+
+impl Half {
+    fn read(&self, dialect: Dialect) -> Part {
+        match self {
+            Self::Sql(script) => Part::read(script, dialect),
+            Self::Done(part) => part.clone(),
+        }
+    }
+}
+
+/// Whether a change should have a rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Nobody asks for one.
+    Nothing,
+    /// Its name or its tool has a place for one.
+    ByLayout,
+    /// The changes beside it have one.
+    AsNeighbours,
 }
 
 /// A change and its rollback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
     /// The change.
-    pub change: Script,
+    pub change: Half,
     /// Its rollback.
-    pub rollback: Option<Script>,
+    pub rollback: Option<Half>,
     /// Whether there should be one.
-    pub expects_rollback: bool,
+    pub expected: Expected,
 }
 
 /// The types of columns that were seen, by table and column.
@@ -82,8 +118,9 @@ pub struct Part {
 impl Part {
     /// A script of SQL.
     pub fn read(script: &Script, dialect: Dialect) -> Self {
-        let operations = operations(dialect, &script.source.text, script.part.clone());
-        Self { script: script.clone(), operations, has_comments: true }
+        let operations = operations(dialect, script.sql(), script.part.start);
+        // Comments that hold SQL are those of the change that they take back.
+        Self { script: script.clone(), operations, has_comments: script.unmarked.is_none() }
     }
 }
 
@@ -92,9 +129,9 @@ impl Part {
 /// # Errors
 /// Every `backout: allow` comment that is not right.
 pub fn lint(unit: &Unit, dialect: Dialect, types: &mut Types) -> Result<Linted, Vec<Diagnostic>> {
-    let change = [Part::read(&unit.change, dialect)];
-    let rollback = unit.rollback.as_ref().map(|script| [Part::read(script, dialect)]);
-    judge(&change, rollback.as_ref().map(|parts| &parts[..]), unit.expects_rollback, types)
+    let change = [unit.change.read(dialect)];
+    let rollback = unit.rollback.as_ref().map(|half| [half.read(dialect)]);
+    judge(&change, rollback.as_ref().map(|parts| &parts[..]), unit.expected, types)
 }
 
 /// Judges a change of several parts and its rollback.
@@ -104,13 +141,13 @@ pub fn lint(unit: &Unit, dialect: Dialect, types: &mut Types) -> Result<Linted, 
 pub fn judge(
     change: &[Part],
     rollback: Option<&[Part]>,
-    expects_rollback: bool,
+    expected: Expected,
     types: &mut Types,
 ) -> Result<Linted, Vec<Diagnostic>> {
     let all = |parts: &[Part]| parts.iter().flat_map(|part| part.operations.clone()).collect::<Vec<_>>();
     let done = all(change);
     let undone = rollback.map(all);
-    let pair = Pair { change: &done, rollback: undone.as_deref(), expects_rollback };
+    let pair = Pair { change: &done, rollback: undone.as_deref(), expected };
     let (of_rollback, of_change): (Vec<_>, Vec<_>) =
         pairwise(&pair).into_iter().partition(|(_, one)| one.in_rollback);
     let mut mistakes = Vec::new();
@@ -208,11 +245,11 @@ mod tests {
     use super::*;
 
     fn unit(change: &str, rollback: Option<&str>) -> Unit {
-        let script = |name: &str, text: &str| Script::whole(&Source::new(name, text));
+        let script = |name: &str, text: &str| Half::Sql(Script::whole(&Source::new(name, text)));
         Unit {
             change: script("up.sql", change),
             rollback: rollback.map(|text| script("down.sql", text)),
-            expects_rollback: true,
+            expected: Expected::ByLayout,
         }
     }
 

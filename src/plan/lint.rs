@@ -9,7 +9,7 @@ use super::model::{Action, Deploy, Engine, Image, Step};
 use super::steps::word;
 use crate::files::TEXT_LIMIT;
 use crate::lint::operation::{Operation, What};
-use crate::lint::{self, Dialect, Linted, Part, Remark, Script, Types, commands, rules};
+use crate::lint::{self, Dialect, Expected, Linted, Part, Remark, Script, Types, commands, rules};
 use crate::scenario::ScenarioFile;
 use crate::scenario::failure::StepName;
 use crate::scenario::file::Allow;
@@ -36,7 +36,7 @@ pub(super) fn build(
     let change = parts(context, "change", &scenario.change, change);
     let rollback = parts(context, &format!("{path}.steps"), written, rollback);
     let bare = |stepped: &[Stepped]| stepped.iter().map(|one| one.part.clone()).collect::<Vec<_>>();
-    let judged = lint::judge(&bare(&change), Some(&bare(&rollback)), false, &mut Types::new());
+    let judged = lint::judge(&bare(&change), Some(&bare(&rollback)), Expected::Nothing, &mut Types::new());
     let mut linted = judged.unwrap_or_else(|mistakes| {
         context.mistakes.extend(mistakes);
         Linted::default()
@@ -97,7 +97,7 @@ fn inline<'t>(
     let spot = context.spot(&format!("{at}.sql.text"));
     let mut operations = Vec::new();
     for statement in statements {
-        for operation in lint::read::operations(dialect(context, database), statement, 0..statement.len()) {
+        for operation in lint::read::operations(dialect(context, database), statement, 0) {
             let span = within(&spot, &statement[operation.span]);
             operations.push(Operation { statement: span.clone(), span, what: operation.what });
         }

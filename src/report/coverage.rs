@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::Style;
 use super::layout::{Field, block, listing};
-use crate::coverage::{Coverage, Row, State, Tool};
+use crate::coverage::{Coverage, Row, State};
+use crate::layouts::{self, Tool};
 use crate::outcome::Outcome;
 use crate::plan::material::Use;
 use crate::text::counted;
@@ -36,6 +37,9 @@ pub fn text(coverage: &Coverage, style: Style) -> String {
     }
     for unread in &coverage.unread {
         let line = format!("the run {} was not read: {}", unread.name, unread.why);
+        block(" · ", &line, style).iter().for_each(|line| add(line));
+    }
+    for line in by_tool(coverage).into_iter().chain(unknown(coverage)) {
         block(" · ", &line, style).iter().for_each(|line| add(line));
     }
     if let Some(line) = by_folder(coverage) {
@@ -121,10 +125,37 @@ fn by_folder(coverage: &Coverage) -> Option<String> {
     ))
 }
 
+/// Changes whose layout has no way back as a rule.
+fn by_tool(coverage: &Coverage) -> Vec<String> {
+    let line = |(tool, count): (&Tool, &usize)| {
+        format!("{} of {} with no way back beside {}", counted(*count, "change"), tool.word(), them(*count))
+    };
+    coverage.without.iter().map(line).collect()
+}
+
+fn them(count: usize) -> &'static str {
+    if count == 1 { "it" } else { "them" }
+}
+
+/// What may take something back and cannot be told.
+fn unknown(coverage: &Coverage) -> Vec<String> {
+    let line = |(folder, count): &(String, usize)| {
+        let follow = if *count == 1 { "follows" } else { "follow" };
+        let files = counted(*count, "file");
+        format!("not known: {files} in {folder} {follow} no layout that is known here ({})", layouts::KNOWN)
+    };
+    coverage.unknown.iter().map(line).collect()
+}
+
 fn summary(coverage: &Coverage) -> String {
     let read = format!("{} read", counted(coverage.runs, "past run"));
     if coverage.rows.is_empty() {
-        return format!("no rollback artefact was found: nothing here takes anything back; {read}");
+        let why = match (coverage.without.is_empty(), coverage.unknown.is_empty()) {
+            (true, true) => format!("nothing here follows a layout that is known ({})", layouts::KNOWN),
+            (_, false) => "whether anything here takes something back is not known".to_owned(),
+            (false, true) => "nothing here takes anything back".to_owned(),
+        };
+        return format!("no rollback artefact was found: {why}; {read}");
     }
     let met = coverage.rows.iter().filter(|row| row.is_met(coverage.required)).count();
     let mut parts =
@@ -159,6 +190,16 @@ pub fn json(coverage: &Coverage) -> String {
         runs: coverage.runs,
         artefacts,
         unread: unread.collect(),
+        without: coverage
+            .without
+            .iter()
+            .map(|(tool, changes)| Without { tool: *tool, changes: *changes })
+            .collect(),
+        unknown: coverage
+            .unknown
+            .iter()
+            .map(|(folder, files)| Unknown { folder: folder.clone(), files: *files })
+            .collect(),
     };
     serde_json::to_string_pretty(&page).expect("the inventory has only text keys") + "\n"
 }
@@ -197,6 +238,28 @@ pub(super) struct Page {
     artefacts: Vec<ArtefactJson>,
     /// Runs that could not be read.
     unread: Vec<Unread>,
+    /// Changes with no way back beside them, of tools whose layout has none as a rule.
+    without: Vec<Without>,
+    /// Folders of migrations by their names that follow no layout that is known.
+    unknown: Vec<Unknown>,
+}
+
+/// Changes of one tool with no way back beside them.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Without {
+    /// Whose layout they follow.
+    tool: Tool,
+    /// How many.
+    changes: usize,
+}
+
+/// A folder that follows no layout that is known.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Unknown {
+    /// Its path below the folder that was looked through.
+    folder: String,
+    /// How many files are below it.
+    files: usize,
 }
 
 /// One artefact.
@@ -291,8 +354,9 @@ impl From<State> for StateJson {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coverage::Artefact;
     use crate::coverage::state::Seen;
-    use crate::coverage::{Artefact, Form};
+    use crate::layouts::Form;
 
     const STYLE: Style = Style { colour: false, width: 80 };
 
@@ -311,6 +375,11 @@ mod tests {
         Row { artefact, sha256: Some("ab".to_owned()), state, seen }
     }
 
+    fn nothing() -> Coverage {
+        let (without, unknown) = (Default::default(), Vec::new());
+        Coverage { rows: Vec::new(), runs: 0, unread: Vec::new(), required: None, without, unknown }
+    }
+
     fn coverage() -> Coverage {
         let rows = vec![
             row(
@@ -323,7 +392,7 @@ mod tests {
             row("m/4_d.down.sql", State::Never, None),
             row("m/5_e.down.sql", State::Empty, None),
         ];
-        Coverage { rows, runs: 3, unread: Vec::new(), required: None }
+        Coverage { rows, runs: 3, ..nothing() }
     }
 
     #[test]
@@ -370,8 +439,23 @@ mod tests {
 
     #[test]
     fn nothing_found_is_said() {
-        let none = Coverage { rows: Vec::new(), runs: 0, unread: Vec::new(), required: None };
-        assert!(text(&none, STYLE).contains("no rollback artefact was found"));
+        let mut none = nothing();
+        let said = |none: &Coverage| text(none, STYLE).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            said(&none)
+                .contains("no rollback artefact was found: nothing here follows a layout that is known")
+        );
         assert!(!none.is_met());
+        none.without.insert(Tool::Prisma, 2);
+        assert!(said(&none).contains("2 changes of Prisma with no way back beside them"), "{}", said(&none));
+        none.unknown.push(("db/migrations".to_owned(), 3));
+        let said = said(&none);
+        assert!(
+            said.contains("not known: 3 files in db/migrations follow no layout that is known here"),
+            "{said}"
+        );
+        assert!(said.contains("whether anything here takes something back is not known"), "{said}");
+        let page: serde_json::Value = serde_json::from_str(&json(&none)).unwrap();
+        assert_eq!((&page["without"][0]["changes"], &page["unknown"][0]["files"]), (&2.into(), &3.into()));
     }
 }

@@ -73,6 +73,43 @@ fn a_way_back_is_tested_by_a_run_until_it_or_its_change_is_edited() {
 }
 
 #[test]
+fn migrations_of_other_tools_are_listed_with_what_takes_them_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = [
+        (
+            "app/migrations/0002_kind.py",
+            "def fill(apps, editor): pass\nclass Migration(migrations.Migration):\n    operations = [\n        migrations.AddField('unit', 'kind', models.CharField(max_length=9, default='x')),\n        migrations.RunPython(fill, migrations.RunPython.noop),\n    ]\n",
+        ),
+        (
+            "database/migrations/1_add.php",
+            "<?php\nreturn new class extends Migration {\n  public function up(): void { Schema::table('u', fn ($t) => $t->string('k')); }\n  public function down(): void { Schema::table('u', fn ($t) => $t->dropColumn('k')); }\n};",
+        ),
+        ("goose/1.sql", "-- +goose Up\nDROP TABLE a;\n"),
+    ];
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let here = folder.path().display().to_string();
+    let json = || states(&backout(&["coverage", &here, "--format", "json"]));
+    let state = |path: &str, state: &str| (path.to_owned(), state.to_owned(), None);
+    let known = [
+        state("app/migrations/0002_kind.py", "never"),
+        state("database/migrations/1_add.php", "never"),
+        state("goose/1.sql", "missing"),
+    ];
+    assert_eq!(json(), known);
+    std::fs::create_dir_all(folder.path().join("lua/migrations")).unwrap();
+    std::fs::write(folder.path().join("lua/migrations/1.lua"), "return 1").unwrap();
+    let text = backout(&["coverage", &here]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        text.contains("not known: 1 file in lua/migrations follows no layout that is known here"),
+        "{text}"
+    );
+}
+
+#[test]
 fn s24_a_folder_that_is_not_there_is_a_wrong_command_line() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path().display().to_string();

@@ -104,7 +104,11 @@ fn the_corpus_is_large_enough_and_plants_every_rule_of_sql() {
     let planted = expected(&format!("{CORPUS}/planted"));
     let found: Vec<&str> = planted.values().flatten().filter_map(|words| words.split(' ').next()).collect();
     let missing: Vec<&&str> = known.iter().filter(|rule| !found.contains(*rule)).collect();
-    assert_eq!(missing, [&"engine-upgrade", &"opaque-step", &"remove-volume"], "these are of steps");
+    assert_eq!(
+        missing,
+        [&"engine-upgrade", &"not-read", &"opaque-step", &"remove-volume"],
+        "no SQL plants these"
+    );
 }
 
 #[test]
@@ -128,6 +132,105 @@ fn s24_lint_exits_with_0_1_and_3() {
     assert_eq!(output.code, 0, "{}", output.stdout);
     let words = output.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("allowed: a cache"), "{}", output.stdout);
+}
+
+/// A folder of these files.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+/// The one remark on a folder of these files, in words.
+#[track_caller]
+fn not_read(files: &[(&str, &str)]) -> String {
+    let folder = folder(files);
+    let output = backout(&["lint", "--format", "json", folder.path().to_str().unwrap()]);
+    assert_eq!(output.code, 1, "{}{}", output.stdout, output.stderr);
+    let read: Value = serde_json::from_str(&output.stdout).unwrap();
+    let remarks = read["remarks"].as_array().unwrap();
+    assert_eq!(remarks.len(), 1, "{read:#}");
+    let word = |key: &str| remarks[0][key].as_str().unwrap();
+    assert_eq!((word("rule"), word("class")), ("not-read", "unknown"));
+    format!("{}; {}", word("message"), word("instead"))
+}
+
+#[test]
+fn nothing_read_is_never_green() {
+    let django = "class Migration(migrations.Migration):\n    operations = [migrations.AddField('a', 'b')]\n";
+    let alembic = "revision = 'a'\ndown_revision = None\ndef upgrade():\n    op.drop_table('t')\ndef downgrade():\n    pass\n";
+    let knex = "exports.up = (knex) => knex.schema.dropTable('t');\nexports.down = () => {};";
+    let xml =
+        "<databaseChangeLog><changeSet id='1'><dropTable tableName='t'/></changeSet></databaseChangeLog>";
+    for (file, text, expected) in [
+        ("shop/migrations/0001_a.py", django, "1 migration of Django in"),
+        ("versions/a.py", alembic, "1 migration of Alembic in"),
+        ("m/1.js", knex, "1 migration of Knex in"),
+        ("c/log.xml", xml, "1 migration of Liquibase in"),
+        ("m/1_a.sqlite.up.sql", "DROP TABLE t;", "1 migration of SQL for SQLite in"),
+        ("notes.txt", "x", "nothing in"),
+    ] {
+        let said = not_read(&[(file, text)]);
+        assert!(said.contains(expected) && said.contains("| backout lint -"), "{file}: {said}");
+    }
+    assert!(
+        not_read(&[("m/migrations/0001_a.py", django)]).contains("`python manage.py sqlmigrate APP NAME")
+    );
+    assert!(not_read(&[]).contains("nothing in"));
+}
+
+#[test]
+fn sql_comes_from_a_pipe_and_a_name_may_say_whose_it_is() {
+    let lint = |arguments: &[&str], input: &str| {
+        let input_file = tempfile::tempfile().map(|mut file| {
+            std::io::Write::write_all(&mut file, input.as_bytes()).unwrap();
+            std::io::Seek::rewind(&mut file).unwrap();
+            file
+        });
+        run(command(arguments).stdin(input_file.unwrap()).env("NO_COLOR", "1"))
+    };
+    let piped = lint(&["lint", "-"], "BEGIN;\nALTER TABLE t DROP COLUMN a;\nCOMMIT;\n");
+    assert_eq!(piped.code, 1, "{}", piped.stderr);
+    assert!(piped.stdout.contains("lossy: drops column `t.a`"), "{}", piped.stdout);
+    assert!(piped.stdout.contains(" --> -:2:15") && piped.stdout.contains("^^^^"), "{}", piped.stdout);
+    let nothing = lint(&["lint", "-"], "\n");
+    assert_eq!(nothing.code, 1);
+    assert!(nothing.stdout.contains("nothing in `-`: not read"), "{}", nothing.stdout);
+    let folder = folder(&[
+        ("1_a.mysql.up.sql", "ALTER TABLE `t` ADD COLUMN `a` int AFTER `b`;"),
+        ("1_a.mysql.down.sql", "ALTER TABLE `t` DROP COLUMN `a`;"),
+    ]);
+    let output = backout(&["lint", folder.path().to_str().unwrap()]);
+    assert!(!output.stdout.contains("it cannot be read"), "{}", output.stdout);
+}
+
+#[test]
+fn a_file_by_itself_comes_with_its_other_half() {
+    let sqitch = folder(&[
+        ("sqitch.plan", "%project=a"),
+        ("deploy/a.sql", "CREATE TABLE a (b int);"),
+        ("revert/a.sql", "DROP TABLE a;"),
+        ("verify/a.sql", "SELECT b FROM a;"),
+    ]);
+    let output = backout(&["lint", sqitch.path().join("deploy/a.sql").to_str().unwrap()]);
+    assert_eq!(
+        (output.code, output.stdout.as_str()),
+        (0, "2 operations: 2 reversible\n"),
+        "{}",
+        output.stderr
+    );
+    let alone =
+        folder(&[("1_a.up.sql", "CREATE TABLE a (b int);"), ("2_b.up.sql", "CREATE TABLE b (b int);")]);
+    let output = backout(&["lint", alone.path().to_str().unwrap()]);
+    assert!(
+        output.stdout.contains("has no rollback") && !output.stdout.contains("neighbours"),
+        "{}",
+        output.stdout
+    );
 }
 
 #[test]

@@ -16,10 +16,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("copying", &[]),
     ("library", &["diagnostic", "files", "yaml"]),
     ("history", &["journal", "outcome", "plan", "verdict"]),
-    ("coverage", &["history", "outcome", "plan", "sql"]),
+    ("coverage", &["history", "layouts", "outcome", "plan"]),
+    ("layouts", &["sql"]),
     ("scenario", &["gateway"]),
     ("sql", &[]),
-    ("lint", &["compose", "diagnostic", "sql"]),
+    ("lint", &["compose", "diagnostic", "layouts", "sql"]),
     (
         "plan",
         &[
@@ -71,6 +72,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "coverage",
             "diagnostic",
             "journal",
+            "layouts",
             "outcome",
             "plan",
             "scenario",

@@ -73,15 +73,15 @@ pub(super) mod tests {
     use super::*;
     use crate::diagnostic::Source;
     use crate::lint::read::Dialect;
-    use crate::lint::unit::{Script, Types, Unit, lint};
+    use crate::lint::unit::{Expected, Half, Script, Types, Unit, lint};
 
     /// One reversible operation, one lossy, one lossy and allowed.
     pub(in crate::lint::report) fn linted() -> Linted {
         let text = "SELECT 1;\nDROP TABLE a;\nTRUNCATE t; -- backout: allow truncate because \"a cache\"\n";
         let unit = Unit {
-            change: Script::whole(&Source::new("m/up,1.sql", text)),
+            change: Half::Sql(Script::whole(&Source::new("m/up,1.sql", text))),
             rollback: None,
-            expects_rollback: false,
+            expected: Expected::Nothing,
         };
         lint(&unit, Dialect::Postgres, &mut Types::new()).unwrap()
     }

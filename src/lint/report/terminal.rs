@@ -88,13 +88,14 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::lint::read::Dialect;
-    use crate::lint::unit::{Script, Types, Unit, lint};
+    use crate::lint::unit::{Expected, Half, Script, Types, Unit, lint};
 
     #[test]
     fn a_remark_shows_its_text_why_and_the_safe_way_in_80_columns() {
         let text = "ALTER TABLE orders\n  DROP COLUMN note;\n-- backout: allow truncate because \"a cache\"\nTRUNCATE t;";
         let source = Source::new("up.sql", text);
-        let unit = Unit { change: Script::whole(&source), rollback: None, expects_rollback: false };
+        let change = Half::Sql(Script::whole(&source));
+        let unit = Unit { change, rollback: None, expected: Expected::Nothing };
         let linted = lint(&unit, Dialect::Postgres, &mut Types::new()).unwrap();
         let drawn = render(&linted, &|_| Some(Arc::clone(&source)));
         let expected = "\

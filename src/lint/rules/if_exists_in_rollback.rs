@@ -31,7 +31,7 @@ mod tests {
 
     #[track_caller]
     fn finds(change: &str, rollback: &str, expected: Option<Class>) {
-        let read = |sql: &str| operations(Dialect::Postgres, sql, 0..sql.len());
+        let read = |sql: &str| operations(Dialect::Postgres, sql, 0);
         let past = Past::before_rollback(&read(change), &std::collections::BTreeMap::new());
         let found = read(rollback).iter().find_map(|operation| check(&operation.what, &past));
         assert_eq!(found.map(|found| found.class), expected, "{change} / {rollback}");

@@ -28,7 +28,15 @@ fn check(pair: &Pair<'_>) -> Vec<Astray> {
 }
 
 fn is_unread(what: &What) -> bool {
-    matches!(what, What::Hides { .. } | What::Unread { .. } | What::Runs { .. } | What::PutsBack { .. })
+    matches!(
+        what,
+        What::Hides { .. }
+            | What::Unread { .. }
+            | What::Runs { .. }
+            | What::PutsBack { .. }
+            | What::NotRead { .. }
+            | What::Absent
+    )
 }
 
 /// What a rollback has to do about something.
@@ -185,12 +193,14 @@ fn is_known(before: &What, dropped: &Thing, cascade: bool) -> bool {
 mod tests {
     use super::*;
     use crate::lint::read::{Dialect, operations};
+    use crate::lint::unit::Expected;
 
     #[track_caller]
     fn finds(change: &str, rollback: &str, expected: &[&str]) {
-        let read = |sql: &str| operations(Dialect::Postgres, sql, 0..sql.len());
+        let read = |sql: &str| operations(Dialect::Postgres, sql, 0);
         let (change_read, rollback_read) = (read(change), read(rollback));
-        let pair = Pair { change: &change_read, rollback: Some(&rollback_read), expects_rollback: true };
+        let pair =
+            Pair { change: &change_read, rollback: Some(&rollback_read), expected: Expected::ByLayout };
         let found: Vec<String> = check(&pair).into_iter().map(|astray| astray.found.message).collect();
         assert_eq!(found, expected, "{change} / {rollback}");
     }

@@ -21,6 +21,7 @@ mod if_exists_in_rollback;
 mod mirror;
 mod no_way_back;
 mod not_null;
+mod not_read;
 mod not_understood;
 mod opaque_step;
 mod overwrite;
@@ -37,6 +38,7 @@ mod update;
 use super::model::Class;
 use super::operation::{Operation, What};
 use super::past::Past;
+use super::unit::Expected;
 
 /// A rule.
 #[derive(Debug, Clone, Copy)]
@@ -94,7 +96,7 @@ pub struct Pair<'a> {
     /// What its rollback does.
     pub rollback: Option<&'a [Operation]>,
     /// Whether there should be a rollback.
-    pub expects_rollback: bool,
+    pub expected: Expected,
 }
 
 /// Something that a change or its rollback does and the other does not answer.
@@ -131,6 +133,7 @@ pub const RULES: &[Rule] = &[
     mirror::RULE,
     no_way_back::RULE,
     not_null::RULE,
+    not_read::RULE,
     not_understood::RULE,
     opaque_step::RULE,
     overwrite::RULE,

@@ -22,7 +22,7 @@ fn in_dialect(rule: Rule, dialect: Dialect, sql: &str, expected: &[(Class, &str)
     let Check::Operation(look) = rule.check else { panic!("{} looks at no operation", rule.name) };
     let mut past = Past::default();
     let mut found = Vec::new();
-    for operation in operations(dialect, sql, 0..sql.len()) {
+    for operation in operations(dialect, sql, 0) {
         found.extend(look(&operation.what, &past));
         past.after(&operation.what);
     }

@@ -2,11 +2,11 @@
 
 use super::script::says_so;
 use super::tree::split;
-use super::{Artefact, Form, Tool, Tree};
+use super::{Form, Migration, Text, Tool, Tree};
 
-pub(super) fn find(tree: &Tree) -> Vec<Artefact> {
+pub(super) fn find(tree: &Tree) -> Vec<Migration> {
     let overrides = tree.texts().filter(|(path, text)| is_override(path, text));
-    overrides.map(|(path, text)| Artefact::alone(path, Tool::Compose, form(text))).collect()
+    overrides.map(|(path, text)| Migration::alone(Tool::Compose, Text::code(path), form(text))).collect()
 }
 
 fn is_override(path: &str, text: &str) -> bool {

@@ -1,12 +1,14 @@
 //! Rails: a migration with `up` and `down`, or with a `change` that Rails turns round by itself.
 
-use super::{Artefact, Form, Tool, Tree};
+use super::{Form, Migration, Tool, Tree};
 
-pub(super) fn find(tree: &Tree) -> Vec<Artefact> {
-    let is_migration =
-        |(path, text): &(&str, &str)| path.ends_with(".rb") && text.contains("ActiveRecord::Migration");
+pub(super) fn find(tree: &Tree) -> Vec<Migration> {
+    // Helpers of tests speak of migrations too; only a class is one.
+    let is_class =
+        |line: &str| line.trim_start().starts_with("class ") && line.contains("< ActiveRecord::Migration");
+    let is_migration = |(path, text): &(&str, &str)| path.ends_with(".rb") && text.lines().any(is_class);
     let migrations = tree.texts().filter(is_migration);
-    migrations.map(|(path, text)| Artefact::alone(path, Tool::Rails, form(text))).collect()
+    migrations.map(|(path, text)| Migration::code(path, Tool::Rails, form(text))).collect()
 }
 
 fn form(text: &str) -> Form {
@@ -83,6 +85,7 @@ mod tests {
             ("8.rb", &with("  def change\n    remove_column :a, :b, :text\n  end")),
             ("9.rb", &with(&format!("{up}\n  def down; end"))),
             ("model.rb", "class A < ApplicationRecord\nend"),
+            ("rails_helper.rb", "ActiveRecord::Migration.maintain_test_schema!\ndef down; end"),
         ]);
         assert_eq!(
             found(&tree),

@@ -1,24 +1,22 @@
 //! diesel: a folder per migration, with `up.sql` and `down.sql`, whose name begins with a version.
 
 use super::tree::{join, split};
-use super::{Artefact, Form, Tool, Tree, sql};
+use super::{Form, Migration, Text, Tool, Tree, sql};
 
-pub(super) fn find(tree: &Tree) -> Vec<Artefact> {
-    tree.texts().filter_map(|(path, _)| of_up(tree, path)).collect()
+pub(super) fn find(tree: &Tree) -> Vec<Migration> {
+    tree.texts().filter_map(|(path, text)| of_up(tree, path, text)).collect()
 }
 
-fn of_up(tree: &Tree, path: &str) -> Option<Artefact> {
+fn of_up(tree: &Tree, path: &str, text: &str) -> Option<Migration> {
     let (folder, name) = split(path);
     if name != "up.sql" || !split(folder).1.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
     let down = join(folder, "down.sql");
-    Some(match tree.text(&down) {
-        Some(text) => {
-            Artefact { path: down, tool: Tool::Diesel, up: Some(path.to_owned()), form: sql::form(text) }
-        }
-        None => Artefact::alone(path, Tool::Diesel, Form::Missing),
-    })
+    let rollback = tree.text(&down);
+    let form = rollback.map_or(Form::Missing, sql::form);
+    let rollback = rollback.map(|text| Text::sql(&down, text));
+    Some(Migration::pair(Tool::Diesel, Text::sql(path, text), rollback, form))
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Alembic: a revision in Python with `upgrade()` and `downgrade()`.
 
-use super::{Artefact, Form, Tool, Tree, python};
+use super::{Form, Migration, Tool, Tree, python};
 
-pub(super) fn find(tree: &Tree) -> Vec<Artefact> {
+pub(super) fn find(tree: &Tree) -> Vec<Migration> {
     let is_revision = |(path, text): &(&str, &str)| {
         path.ends_with(".py") && text.contains("down_revision") && text.contains("def upgrade(")
     };
     let revisions = tree.texts().filter(is_revision);
-    revisions.map(|(path, text)| Artefact::alone(path, Tool::Alembic, form(text))).collect()
+    revisions.map(|(path, text)| Migration::code(path, Tool::Alembic, form(text))).collect()
 }
 
 fn form(text: &str) -> Form {

@@ -1,11 +1,11 @@
 //! Django: a migration's operations, of which `RunSQL` and `RunPython` go back only where they say how.
 
 use super::tree::split;
-use super::{Artefact, Form, Tool, Tree, python};
+use super::{Form, Migration, Tool, Tree, python};
 
-pub(super) fn find(tree: &Tree) -> Vec<Artefact> {
+pub(super) fn find(tree: &Tree) -> Vec<Migration> {
     let files = tree.texts().filter(|(path, text)| is_migration(path, text));
-    files.map(|(path, text)| Artefact::alone(path, Tool::Django, form(&python::bare(text)))).collect()
+    files.map(|(path, text)| Migration::code(path, Tool::Django, form(&python::bare(text)))).collect()
 }
 
 fn is_migration(path: &str, text: &str) -> bool {
@@ -25,10 +25,26 @@ fn form(bare: &str) -> Form {
     if hows.iter().any(|how| how.is_none_or(|how| how == "None")) {
         return Form::Refuses;
     }
-    if hows.iter().flatten().any(|how| how.ends_with(".noop")) {
-        return Form::Empty;
-    }
-    Form::Acts
+    let is_idle = |how: &&str| how.ends_with("noop") || is_idle(bare, how);
+    let idle = hows.iter().flatten().filter(|how| is_idle(how)).count();
+    if idle > 0 && idle == operations(bare) { Form::Empty } else { Form::Acts }
+}
+
+/// Whether a name is that of a function that does nothing.
+fn is_idle(bare: &str, name: &str) -> bool {
+    let body = python::body(bare, name);
+    body.is_some_and(|body| body.iter().all(|line| ["pass", "...", "return", "return None"].contains(line)))
+}
+
+/// How many operations a migration has, those inside others too.
+fn operations(bare: &str) -> usize {
+    let Some((_, list)) =
+        bare.split_once("operations").filter(|(_, rest)| rest.trim_start().starts_with(['=', ':']))
+    else {
+        return 0;
+    };
+    let list = list.split_once('[').map_or("", |(_, list)| list);
+    python::elements(list).len()
 }
 
 /// The argument of this name, else the second one.
@@ -59,6 +75,14 @@ mod tests {
             ("app/migrations/0005.py", &with("migrations.RunPython(up, down)")),
             ("app/migrations/0006.py", &with("migrations.RunPython(up, elidable=True)")),
             ("app/migrations/0007.py", &with("RunSQL('DROP TABLE a', migrations.RunSQL.noop)")),
+            (
+                "app/migrations/0008.py",
+                &with("AddField('a'), migrations.RunPython(up, migrations.RunPython.noop)"),
+            ),
+            (
+                "app/migrations/0009.py",
+                &(with("migrations.RunPython(up, back)") + "\ndef back(apps, editor):\n    pass\n"),
+            ),
             ("app/migrations/__init__.py", ""),
             ("app/views.py", "migrations.Migration"),
         ]);
@@ -72,6 +96,8 @@ mod tests {
                 "py Django Empty",
                 "py Django Acts",
                 "py Django Refuses",
+                "py Django Empty",
+                "py Django Acts",
                 "py Django Empty"
             ]
         );

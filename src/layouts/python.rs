@@ -51,13 +51,18 @@ pub(super) fn calls<'b>(bare: &'b str, name: &str) -> Vec<Vec<&'b str>> {
     bare.match_indices(&head).map(|(at, _)| arguments(&bare[at + head.len()..])).collect()
 }
 
+/// The elements of a list, behind its opening bracket.
+pub(super) fn elements(text: &str) -> Vec<&str> {
+    arguments(text)
+}
+
 fn arguments(text: &str) -> Vec<&str> {
     let (mut depth, mut from, mut found) = (0, 0, Vec::new());
     for (at, c) in text.char_indices() {
         match c {
             '(' | '[' | '{' => depth += 1,
             ')' | ']' | '}' if depth > 0 => depth -= 1,
-            ')' => {
+            ')' | ']' => {
                 found.push(text[from..at].trim());
                 break;
             }
