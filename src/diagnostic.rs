@@ -45,6 +45,7 @@ impl Source {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Place {
     /// The file's path as shown to the user.
+    #[serde(serialize_with = "crate::secret::word")]
     pub file: String,
     /// Line, counted from 1.
     pub line: usize,

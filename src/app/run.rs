@@ -192,7 +192,7 @@ fn begin(
     progress: &Arc<Progress>,
 ) -> Result<Opened, AppError> {
     let folder = report_folder(how.report_dir.as_deref(), &around.current)?;
-    let redactor = Redactor::new(&drill.secrets);
+    let redactor = Redactor::new(&drill.secrets).hiding_values(drill.plan.hide_values);
     let writer = Arc::new(Writer::create(&folder.join(journal::FILE), redactor, progress.listener())?);
     Scribe::new(Arc::clone(&writer), None).note(&Event::Started {
         format: FORMAT,
@@ -210,15 +210,10 @@ fn resume(drill: &PlannedDrill, folder: PathBuf, progress: &Arc<Progress>) -> Re
         |why: String| AppError::Invalid(format!("error: {} cannot be gone on with: {why}\n", file.display()));
     let text = std::fs::read_to_string(&file).map_err(|error| refused(error.to_string()))?;
     let journal = journal::read(&text).map_err(|broken| refused(broken.to_string()))?;
-    let redactor = Redactor::new(&drill.secrets);
+    let redactor = Redactor::new(&drill.secrets).hiding_values(drill.plan.hide_values);
     let is_same = match journal.records.first().map(|record| &record.event) {
-        Some(Event::Started { format, tool, owner, plan }) => {
-            let (format, tool, owner) = (*format, tool.clone(), owner.clone());
-            let now = Event::Started { format, tool, owner, plan: Box::new(drill.plan.clone()) };
-            let Event::Started { plan: now, .. } = redactor.event(&now) else {
-                return Err(refused(String::new()));
-            };
-            serde_json::to_value(&*now).ok() == serde_json::to_value(&**plan).ok()
+        Some(Event::Started { plan, .. }) => {
+            redactor.json(&drill.plan).ok() == serde_json::to_value(&**plan).ok()
         }
         _ => false,
     };

@@ -24,6 +24,7 @@ pub struct Project {
     /// Configs by name.
     pub configs: BTreeMap<String, FileObject>,
     /// Profiles that are active.
+    #[serde(serialize_with = "crate::secret::word")]
     pub profiles: Vec<String>,
     /// Keys that were accepted and have no meaning in a drill, with their places.
     pub ignored: Vec<Ignored>,
@@ -33,6 +34,7 @@ pub struct Project {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ignored {
     /// The key's path, such as `services.api.logging`.
+    #[serde(serialize_with = "crate::secret::word")]
     pub key: String,
     /// Where it was written.
     pub at: Place,
@@ -42,12 +44,14 @@ pub struct Ignored {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     /// Image reference; none only with `build`.
+    #[serde(serialize_with = "crate::secret::word")]
     pub image: Option<String>,
     /// How to build the image.
     pub build: Option<Build>,
     /// When to pull.
     pub pull_policy: PullPolicy,
     /// Platform such as `linux/amd64`.
+    #[serde(serialize_with = "crate::secret::word")]
     pub platform: Option<String>,
     /// Replaces the image's command.
     pub command: Option<Vec<String>>,
@@ -56,6 +60,7 @@ pub struct Service {
     /// Environment, `env_file` included.
     pub environment: BTreeMap<String, String>,
     /// Names of the environment variables whose values came from an `env_file`.
+    #[serde(serialize_with = "crate::secret::word")]
     pub secret_environment: Vec<String>,
     /// Ports that are published (the engine chooses the host's).
     pub ports: Vec<Port>,
@@ -66,20 +71,26 @@ pub struct Service {
     /// Networks by Compose name, with aliases.
     pub networks: BTreeMap<String, Attachment>,
     /// `none`, `host`, or `service:NAME`; instead of networks.
+    #[serde(serialize_with = "crate::secret::word")]
     pub network_mode: Option<String>,
     /// What must be so before it starts.
     pub depends_on: BTreeMap<String, Dependency>,
     /// How the engine tells whether it is healthy.
     pub healthcheck: Option<Healthcheck>,
     /// User, optionally with group.
+    #[serde(serialize_with = "crate::secret::word")]
     pub user: Option<String>,
     /// Working directory.
+    #[serde(serialize_with = "crate::secret::word")]
     pub working_dir: Option<String>,
     /// Capabilities added.
+    #[serde(serialize_with = "crate::secret::word")]
     pub cap_add: Vec<String>,
     /// Capabilities dropped.
+    #[serde(serialize_with = "crate::secret::word")]
     pub cap_drop: Vec<String>,
     /// Security options.
+    #[serde(serialize_with = "crate::secret::word")]
     pub security_opt: Vec<String>,
     /// Whether the root file system is read-only.
     pub read_only: bool,
@@ -102,10 +113,12 @@ pub struct Service {
     /// Restart policy.
     pub restart: Restart,
     /// Signal that stops it.
+    #[serde(serialize_with = "crate::secret::word")]
     pub stop_signal: Option<String>,
     /// Milliseconds between that signal and SIGKILL (Compose default 10 s).
     pub stop_grace_period_ms: u64,
     /// Profiles that must be active for it to start with the project; empty means always.
+    #[serde(serialize_with = "crate::secret::word")]
     pub profiles: Vec<String>,
     /// Secrets, mounted at `/run/secrets/…`.
     pub secrets: Vec<FileMount>,
@@ -125,14 +138,18 @@ pub struct Service {
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Build {
     /// Absolute path of the context.
+    #[serde(serialize_with = "crate::secret::word")]
     pub context: PathBuf,
     /// Dockerfile, relative to the context.
+    #[serde(serialize_with = "crate::secret::word")]
     pub dockerfile: String,
     /// Build arguments.
     pub args: BTreeMap<String, String>,
     /// Network mode while building.
+    #[serde(serialize_with = "crate::secret::word")]
     pub network: Option<String>,
     /// Stage to stop at.
+    #[serde(serialize_with = "crate::secret::word")]
     pub target: Option<String>,
 }
 
@@ -155,6 +172,7 @@ pub struct Port {
     /// Port in the container.
     pub target: u16,
     /// `tcp`, `udp` or `sctp`.
+    #[serde(serialize_with = "crate::secret::word")]
     pub protocol: String,
 }
 
@@ -162,6 +180,7 @@ pub struct Port {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
     /// Path in the container.
+    #[serde(serialize_with = "crate::secret::word")]
     pub target: String,
     /// What is mounted.
     pub source: MountSource,
@@ -174,9 +193,9 @@ pub struct Mount {
 #[serde(rename_all = "snake_case")]
 pub enum MountSource {
     /// A named volume of the project.
-    Volume(String),
+    Volume(#[serde(serialize_with = "crate::secret::word")] String),
     /// A file or folder of the scenario, uploaded into a volume of the run (S18).
-    Bind(PathBuf),
+    Bind(#[serde(serialize_with = "crate::secret::word")] PathBuf),
     /// A volume without a name.
     Anonymous,
     /// Memory, with a size in bytes and a file mode.
@@ -192,6 +211,7 @@ pub enum MountSource {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
     /// Further names of the service on this network.
+    #[serde(serialize_with = "crate::secret::word")]
     pub aliases: Vec<String>,
 }
 
@@ -260,8 +280,10 @@ pub enum Restart {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileMount {
     /// The secret's or config's name.
+    #[serde(serialize_with = "crate::secret::word")]
     pub source: String,
     /// Absolute path in the container.
+    #[serde(serialize_with = "crate::secret::word")]
     pub target: String,
     /// Mode as in chmod.
     pub mode: Option<u32>,
@@ -276,9 +298,9 @@ pub struct FileMount {
 #[serde(rename_all = "snake_case")]
 pub enum FileObject {
     /// A file.
-    File(PathBuf),
+    File(#[serde(serialize_with = "crate::secret::word")] PathBuf),
     /// A variable of the runner's environment, by name.
-    Environment(String),
+    Environment(#[serde(serialize_with = "crate::secret::word")] String),
     /// The text itself: of a config, or of a variable that only an environment file sets.
     Content(String),
 }

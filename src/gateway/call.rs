@@ -41,12 +41,14 @@ impl Field {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calling {
     /// The route's service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// Its number since the gateway began.
     pub number: u64,
     /// When, in microseconds since 1970 by the clock of the engine's machine, which all gateways share.
     pub at_us: u64,
     /// `POST`; `MAIL` for a mail.
+    #[serde(serialize_with = "crate::secret::word")]
     pub method: String,
     /// The path without its query; a mail's recipients, with commas.
     pub path: String,
@@ -60,6 +62,7 @@ pub struct Content {
     /// The body's length, in bytes.
     pub bytes: u64,
     /// The body's SHA-256, in hexadecimal digits.
+    #[serde(serialize_with = "crate::secret::word")]
     pub digest: String,
 }
 
@@ -67,6 +70,7 @@ pub struct Content {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Called {
     /// The route's service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// Its number.
     pub number: u64,

@@ -78,6 +78,7 @@ impl Protocol {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Route {
     /// The service's name, as the gateway's own network resolves it.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// The port on both sides.
     pub port: u16,
@@ -93,6 +94,7 @@ pub struct Route {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// The route's service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// What is looked for.
     pub what: What,
@@ -203,6 +205,7 @@ pub enum Order {
         /// The number.
         fault: u32,
         /// The route's service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
         /// The weather.
         weather: Weather,
@@ -229,6 +232,7 @@ pub struct Numbered {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// The route's service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// Connections that were made.
     pub connections: u64,
@@ -286,6 +290,7 @@ pub enum Report {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// The route's service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// The connection's number.
     pub connection: u64,
@@ -301,6 +306,7 @@ pub struct Held {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     /// The route's service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// The connection's number.
     pub connection: u64,
@@ -316,6 +322,7 @@ pub struct Asked {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
     /// The route's service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// The number of its ask on the route.
     pub number: u64,

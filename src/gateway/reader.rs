@@ -59,6 +59,7 @@ pub struct Ask {
     /// What kind of thing.
     pub kind: Kind,
     /// The statement, `POST /flags`, `DEL key`, or `MAIL` with its recipients; at most [`TEXT`] bytes.
+    #[serde(serialize_with = "crate::secret::statement")]
     pub text: String,
     /// The connection's transaction before it.
     pub transaction: Transaction,
@@ -106,6 +107,7 @@ pub enum Next {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// SQLSTATE, HTTP status, Redis error word (`LOADING`) or MariaDB error number.
+    #[serde(serialize_with = "crate::secret::word")]
     pub code: String,
     /// The message.
     pub message: String,

@@ -25,6 +25,7 @@ pub struct Record {
     /// Its number, from 0.
     pub seq: u64,
     /// Wall-clock time, RFC 3339, UTC.
+    #[serde(serialize_with = "crate::secret::word")]
     pub at: String,
     /// Milliseconds since the drill began, by a clock that never jumps.
     pub ms: u64,
@@ -33,6 +34,7 @@ pub struct Record {
     /// What happened.
     pub event: Event,
     /// SHA-256 of the line before, in hexadecimal digits; of nothing for the first.
+    #[serde(serialize_with = "crate::secret::word")]
     pub prev: String,
 }
 
@@ -178,8 +180,10 @@ pub enum Event {
         /// The journal's format.
         format: u32,
         /// Name and version of the tool.
+        #[serde(serialize_with = "crate::secret::word")]
         tool: String,
         /// The owner's label on everything that is made (S21).
+        #[serde(serialize_with = "crate::secret::word")]
         owner: String,
         /// The plan.
         plan: Box<DrillPlan>,
@@ -187,12 +191,16 @@ pub enum Event {
     /// An image was found, pulled or built; from here on it is used by its ID (S9).
     Image {
         /// The scenario that uses it.
+        #[serde(serialize_with = "crate::secret::word")]
         scenario: String,
         /// As it is written: a reference, or the folder it is built from.
+        #[serde(serialize_with = "crate::secret::word")]
         name: String,
         /// The image's ID.
+        #[serde(serialize_with = "crate::secret::word")]
         id: String,
         /// The registry's digest, where there is one.
+        #[serde(serialize_with = "crate::secret::word")]
         repo_digest: Option<String>,
         /// Whether it was built, now or before, from files of the scenario.
         built: bool,
@@ -200,6 +208,7 @@ pub enum Event {
     /// A run begins.
     RunStarted {
         /// The scenario's identity.
+        #[serde(serialize_with = "crate::secret::word")]
         scenario: String,
         /// What kind of run.
         kind: RunKind,
@@ -212,6 +221,7 @@ pub enum Event {
     /// The points that a scenario has, and the cases that try them.
     Surveyed {
         /// The scenario's identity.
+        #[serde(serialize_with = "crate::secret::word")]
         scenario: String,
         /// The points and cases.
         survey: Box<Survey>,
@@ -241,8 +251,10 @@ pub enum Event {
     /// A store is about to be kept under this name inside its own server, to be put back from.
     SnapshotIntended {
         /// The store.
+        #[serde(serialize_with = "crate::secret::word")]
         store: String,
         /// The name.
+        #[serde(serialize_with = "crate::secret::word")]
         name: String,
     },
     /// The services run.
@@ -250,6 +262,7 @@ pub enum Event {
     /// The seeded stage was copied, so that others can begin on its copies; or it is not, or no longer.
     Copied {
         /// The digest of what makes it what it is: images, services, and the seed with its files.
+        #[serde(serialize_with = "crate::secret::word")]
         of: String,
         /// Whether there are copies.
         copied: bool,
@@ -261,6 +274,7 @@ pub enum Event {
     /// The stage is about to be brought up on such copies; it is not seeded.
     OnCopies {
         /// The digest of what was copied.
+        #[serde(serialize_with = "crate::secret::word")]
         of: String,
         /// The run whose stage it was.
         run: u32,
@@ -305,6 +319,7 @@ pub enum Event {
         /// How far the change had come.
         completed: Completed,
         /// The text at the point: the statement, the step or the line.
+        #[serde(serialize_with = "crate::secret::statement")]
         text: String,
     },
     /// The change ended, or time ran out, before the point was reached.
@@ -330,6 +345,7 @@ pub enum Event {
     /// What a gateway told of calls to the outside since it was asked last.
     Outside {
         /// The host.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
         /// The calls that ended.
         calls: Vec<OutsideCall>,
@@ -434,11 +450,13 @@ pub enum Event {
     /// Clients write and read from here on; what they are told is in a ledger of their own.
     TrafficStarted {
         /// Their names.
+        #[serde(serialize_with = "crate::secret::word")]
         names: Vec<String>,
     },
     /// Clients have stopped: how they were served.
     Trafficked {
         /// Their name.
+        #[serde(serialize_with = "crate::secret::word")]
         traffic: String,
         /// By the parts of the run.
         segments: Vec<Segment>,
@@ -450,6 +468,7 @@ pub enum Event {
     /// Everything that clients had been told about was read back.
     ReadBack {
         /// Their name.
+        #[serde(serialize_with = "crate::secret::word")]
         traffic: String,
         /// What was found.
         back: Box<ReadBack>,
@@ -457,6 +476,7 @@ pub enum Event {
     /// The rows of a table that differ between two moments.
     RowsCompared {
         /// The store.
+        #[serde(serialize_with = "crate::secret::word")]
         store: String,
         /// The earlier moment, or the reference's.
         from: Moment,
@@ -524,6 +544,7 @@ pub enum Event {
     /// A signal asks to stop.
     Signal {
         /// Its name.
+        #[serde(serialize_with = "crate::secret::word")]
         name: String,
     },
     /// The last record.
@@ -556,6 +577,7 @@ pub struct Violation {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowsDiffer {
     /// `schema.table`.
+    #[serde(serialize_with = "crate::secret::word")]
     pub table: String,
     /// How many, and how.
     pub counts: RowCounts,

@@ -3,6 +3,8 @@
 mod codec;
 pub mod event;
 mod redact;
+#[cfg(test)]
+mod sample;
 mod writer;
 
 pub use codec::{BrokenChain, Journal, read};

@@ -1,5 +1,6 @@
 //! Appends to the journal. What announces a deed is on disk before this returns.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -40,6 +41,8 @@ struct State {
     seq: u64,
     prev: String,
     records: Vec<Record>,
+    /// What gateways heard, as they heard it, by the number of its record.
+    heard: BTreeMap<u64, Event>,
 }
 
 impl Writer {
@@ -75,14 +78,21 @@ impl Writer {
         file.set_len(complete as u64).and_then(|()| file.sync_all()).map_err(failed)?;
         let prev = codec::digest(text[..complete].lines().last().unwrap_or_default());
         let before_ms = journal.records.last().map_or(0, |last| last.ms);
-        let state = State { file, seq: journal.records.len() as u64, prev, records: journal.records };
+        let state = State {
+            file,
+            seq: journal.records.len() as u64,
+            prev,
+            records: journal.records,
+            heard: BTreeMap::new(),
+        };
         let (began, state) = (Instant::now(), Mutex::new(state));
         Ok(Self { path: shown, redactor, began, before_ms, listener, state })
     }
 
     /// Writes to a file that is open already.
     pub fn over(file: File, path: String, redactor: Redactor, listener: Listener) -> Self {
-        let state = State { file, seq: 0, prev: codec::digest(""), records: Vec::new() };
+        let state =
+            State { file, seq: 0, prev: codec::digest(""), records: Vec::new(), heard: BTreeMap::new() };
         Self { path, redactor, began: Instant::now(), before_ms: 0, listener, state: Mutex::new(state) }
     }
 
@@ -96,7 +106,8 @@ impl Writer {
     /// # Errors
     /// When it could not be written, and, for those that announce a deed, not be synced.
     pub fn append(&self, run: Option<u32>, event: &Event) -> Result<(), JournalError> {
-        let event = self.redactor.event(event);
+        let as_heard = matches!(event, Event::Conversed { .. }).then(|| event.clone());
+        let event = self.redactor.clean(event).map_err(|error| self.failed(&error))?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let record = Record {
             seq: state.seq,
@@ -108,6 +119,7 @@ impl Writer {
         };
         let line = codec::line(&record);
         self.write(&mut state.file, &line, record.event.announces())?;
+        state.heard.extend(as_heard.filter(|heard| *heard != record.event).map(|heard| (record.seq, heard)));
         state.seq += 1;
         state.prev = codec::digest(&line);
         (self.listener)(&record);
@@ -120,10 +132,27 @@ impl Writer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).records.clone()
     }
 
+    /// The same, but with what gateways heard as they heard it: what is to be found again in another conversation
+    /// must be known as it is. Nothing of this may be written.
+    pub fn as_heard(&self) -> Vec<Record> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut records = state.records.clone();
+        for record in &mut records {
+            if let Some(heard) = state.heard.get(&record.seq) {
+                record.event = heard.clone();
+            }
+        }
+        records
+    }
+
     fn write(&self, file: &mut File, line: &str, sync: bool) -> Result<(), JournalError> {
         let written = file.write_all(format!("{line}\n").as_bytes());
         let synced = written.and_then(|()| if sync { file.sync_data() } else { Ok(()) });
-        synced.map_err(|error| JournalError { path: self.path.clone(), cause: error.to_string() })
+        synced.map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, cause: &dyn std::fmt::Display) -> JournalError {
+        JournalError { path: self.path.clone(), cause: cause.to_string() }
     }
 }
 

@@ -58,6 +58,7 @@ impl Class {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remark {
     /// The rule's name, such as `drop-column`.
+    #[serde(serialize_with = "crate::secret::word")]
     pub rule: String,
     /// Whether it can be taken back.
     pub class: Class,
@@ -75,6 +76,7 @@ pub struct Remark {
     pub instead: String,
     /// The tables whose rows it may lose; none where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::secret::word")]
     pub table: Option<String>,
     /// Whether it is the rollback that does it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -10,6 +10,7 @@ use crate::scenario::expect as written;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Across {
     /// What must hold, in a few words.
+    #[serde(serialize_with = "crate::secret::word")]
     pub name: String,
     /// Where the keys come from.
     pub every: KeySource,
@@ -21,6 +22,7 @@ pub struct Across {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeySource {
     /// The store.
+    #[serde(serialize_with = "crate::secret::word")]
     pub on: String,
     /// Which keys.
     pub keys: Keys,
@@ -42,8 +44,10 @@ pub enum Keys {
     /// A value in the messages of a queue.
     Messages {
         /// The queue.
+        #[serde(serialize_with = "crate::secret::word")]
         queue: String,
         /// The JSON pointer of the value.
+        #[serde(serialize_with = "crate::secret::word")]
         pointer: String,
     },
 }

@@ -19,6 +19,7 @@ const WITHIN: Duration = Duration::from_secs(120);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     /// Its name.
+    #[serde(serialize_with = "crate::secret::word")]
     pub name: String,
     /// The question whose answer lists it while it fires.
     pub call: HttpCall,

@@ -14,6 +14,7 @@ pub enum DatabaseFault {
     /// A session of ours holds a lock.
     Lock {
         /// The table.
+        #[serde(serialize_with = "crate::secret::word")]
         table: String,
         /// The condition of the rows that are locked FOR UPDATE; none is an ACCESS EXCLUSIVE lock on the table.
         rows: Option<String>,
@@ -21,8 +22,10 @@ pub enum DatabaseFault {
     /// The server ends sessions. What is none says nothing about them.
     TerminateBackend {
         /// Their application name.
+        #[serde(serialize_with = "crate::secret::word")]
         application: Option<String>,
         /// Their role.
+        #[serde(serialize_with = "crate::secret::word")]
         user: Option<String>,
         /// A regular expression that matches in what they execute or have executed last.
         matching: Option<String>,
@@ -30,10 +33,12 @@ pub enum DatabaseFault {
     /// A role loses privileges.
     Revoke {
         /// In capitals.
+        #[serde(serialize_with = "crate::secret::word")]
         privileges: Vec<String>,
         /// What they are on.
         on: Securable,
         /// The role; `public` is everybody.
+        #[serde(serialize_with = "crate::secret::word")]
         from: String,
     },
     /// New sessions cannot write.
@@ -45,11 +50,11 @@ pub enum DatabaseFault {
 #[serde(rename_all = "snake_case")]
 pub enum Securable {
     /// A table, view or sequence.
-    Relation(String),
+    Relation(#[serde(serialize_with = "crate::secret::word")] String),
     /// A schema.
-    Schema(String),
+    Schema(#[serde(serialize_with = "crate::secret::word")] String),
     /// A database.
-    Database(String),
+    Database(#[serde(serialize_with = "crate::secret::word")] String),
 }
 
 impl DatabaseFault {

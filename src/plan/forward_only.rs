@@ -31,6 +31,7 @@ pub struct ForwardOnly {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Precheck {
     /// Its name.
+    #[serde(serialize_with = "crate::secret::word")]
     pub name: String,
     /// Steps that all succeed when the change may begin.
     pub steps: Vec<Step>,
@@ -44,8 +45,10 @@ pub struct Precheck {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Isolation {
     /// Services that are as before, after the failure and at the end.
+    #[serde(serialize_with = "crate::secret::word")]
     pub services: BTreeSet<String>,
     /// Observed stores that are so.
+    #[serde(serialize_with = "crate::secret::word")]
     pub stores: BTreeSet<String>,
     /// What holds all the time.
     pub always: Vec<Expectation>,

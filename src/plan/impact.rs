@@ -23,6 +23,7 @@ pub struct Declared {
     /// What it is.
     pub kind: Touchable,
     /// Its name as reports write it; a `*` stands for any text.
+    #[serde(serialize_with = "crate::secret::word")]
     pub name: String,
     /// Where it is written.
     pub at: Place,

@@ -23,11 +23,13 @@ const ALL_LIMIT: u64 = 256 << 20;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Material {
     /// The folder that no path leaves (S18), absolute.
+    #[serde(serialize_with = "crate::secret::word")]
     pub root: PathBuf,
     /// The files, by their path below the root.
     pub files: BTreeMap<String, File>,
     /// Files that were too many or too large to be recorded, by their path below the root.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(serialize_with = "crate::secret::word")]
     pub left_out: BTreeSet<String>,
 }
 
@@ -42,6 +44,7 @@ impl Material {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
     /// SHA-256 of what it held.
+    #[serde(serialize_with = "crate::secret::word")]
     pub sha256: String,
     /// Whether it is a Compose file that describes the staging system.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

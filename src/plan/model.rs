@@ -29,6 +29,7 @@ use crate::secret::Secret;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DrillPlan {
     /// The drill's name; the argument's where no drill file was given.
+    #[serde(serialize_with = "crate::secret::word")]
     pub name: String,
     /// Its scenarios, in the order they run.
     pub scenarios: Vec<Entry>,
@@ -53,6 +54,7 @@ pub struct Entry {
     /// Whether it must fail.
     pub should_fail: bool,
     /// The checks that must fail, exactly these.
+    #[serde(serialize_with = "crate::secret::word")]
     pub because: Vec<String>,
     /// Whether every point is tried (a sweep).
     #[serde(default)]
@@ -74,16 +76,21 @@ fn one() -> u32 {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Its identity: the path below the argument, such as `drop-column/wrong`.
+    #[serde(serialize_with = "crate::secret::word")]
     pub path: String,
     /// Its name.
+    #[serde(serialize_with = "crate::secret::word")]
     pub name: String,
     /// One line on what it is about.
     pub summary: String,
     /// The risks it is about.
+    #[serde(serialize_with = "crate::secret::word")]
     pub risks: Vec<String>,
     /// The scenario's file, as shown.
+    #[serde(serialize_with = "crate::secret::word")]
     pub file: String,
     /// The scenario's folder, absolute.
+    #[serde(serialize_with = "crate::secret::word")]
     pub folder: PathBuf,
     /// The staging system.
     pub project: Project,
@@ -92,6 +99,7 @@ pub struct Plan {
     pub up_within: Duration,
     /// Services that hold nothing worth resetting between two runs of a sweep.
     #[serde(default)]
+    #[serde(serialize_with = "crate::secret::word")]
     pub stateless: BTreeSet<String>,
     /// The observed databases, by service.
     pub databases: BTreeMap<String, Database>,
@@ -115,8 +123,10 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traffic: Vec<Traffic>,
     /// Columns whose values are shown as length and digest, as `table.column` or `table.*`.
+    #[serde(serialize_with = "crate::secret::word")]
     pub mask: Vec<String>,
     /// SHA-256 of every file that is part of the change, the rollback or the seed, by shown path.
+    #[serde(serialize_with = "crate::secret::word")]
     pub digests: BTreeMap<String, String>,
     /// The files that change and rollback use, below the root; journals from before they were recorded
     /// have none.
@@ -157,6 +167,7 @@ pub struct Gateway {
     /// The ports that it stands before.
     pub routes: Vec<Route>,
     /// The services, and their one-shot containers, that call through it.
+    #[serde(serialize_with = "crate::secret::word")]
     pub clients: BTreeSet<String>,
 }
 
@@ -171,6 +182,7 @@ impl Gateway {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Database {
     /// The Compose service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// The kind of server.
     #[serde(default)]
@@ -178,8 +190,10 @@ pub struct Database {
     /// Port in the container.
     pub port: u16,
     /// Its name.
+    #[serde(serialize_with = "crate::secret::word")]
     pub database: String,
     /// The user.
+    #[serde(serialize_with = "crate::secret::word")]
     pub user: String,
     /// The password.
     pub password: Option<Secret>,
@@ -204,6 +218,7 @@ pub struct Step {
     /// Its number in its operation, from 1.
     pub number: u32,
     /// Its name.
+    #[serde(serialize_with = "crate::secret::word")]
     pub id: Option<String>,
     /// What it does, in a few words: `run migrate up`.
     pub title: String,
@@ -223,6 +238,7 @@ pub enum Action {
     /// A one-shot container of a Compose service.
     Run {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
         /// Replaces its command.
         command: Option<Vec<String>>,
@@ -234,8 +250,10 @@ pub enum Action {
     /// SQL on one connection.
     Sql {
         /// The database, by its service.
+        #[serde(serialize_with = "crate::secret::word")]
         database: String,
         /// The file it comes from, as shown; none for text in the scenario.
+        #[serde(serialize_with = "crate::secret::word")]
         file: Option<String>,
         /// The statements, BEGIN and COMMIT included.
         statements: Vec<Statement>,
@@ -243,6 +261,7 @@ pub enum Action {
     /// A command inside a service.
     Exec {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
         /// The command.
         command: Vec<String>,
@@ -268,8 +287,10 @@ pub enum Action {
     /// Fills a volume.
     Volume {
         /// The Compose volume.
+        #[serde(serialize_with = "crate::secret::word")]
         volume: String,
         /// The tar file, absolute.
+        #[serde(serialize_with = "crate::secret::word")]
         tar: PathBuf,
     },
 }
@@ -278,6 +299,7 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dump {
     /// The database, by its service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub database: String,
     /// The command.
     pub command: Vec<String>,
@@ -289,6 +311,7 @@ pub struct Dump {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deploy {
     /// The service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// The new image.
     pub image: Option<Image>,
@@ -331,6 +354,7 @@ pub enum Image {
     /// A reference.
     Reference {
         /// Such as `shop-api:v2`.
+        #[serde(serialize_with = "crate::secret::word")]
         name: String,
         /// When it is pulled.
         pull: PullPolicy,
@@ -343,10 +367,12 @@ pub enum Image {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statement {
     /// Its text, without the semicolon.
+    #[serde(serialize_with = "crate::secret::statement")]
     pub text: String,
     /// Its line in the file, from 1.
     pub line: usize,
     /// The data of a COPY FROM STDIN.
+    #[serde(serialize_with = "crate::secret::data")]
     pub copy_data: Option<String>,
 }
 
@@ -354,10 +380,12 @@ pub struct Statement {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpCall {
     /// The service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// Port in the container.
     pub port: u16,
     /// Method, in capitals.
+    #[serde(serialize_with = "crate::secret::word")]
     pub method: String,
     /// Path with query.
     pub path: String,
@@ -378,6 +406,7 @@ pub enum Fact {
     /// A service is well.
     Healthy {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
     },
     /// An HTTP call is answered as said.
@@ -385,6 +414,7 @@ pub enum Fact {
     /// The first column of a query's first row.
     Sql {
         /// The database, by its service.
+        #[serde(serialize_with = "crate::secret::word")]
         database: String,
         /// The query.
         query: String,
@@ -394,6 +424,7 @@ pub enum Fact {
     /// A command inside a service ends as said.
     Exec {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
         /// The command.
         command: Vec<String>,
@@ -407,8 +438,10 @@ pub enum Fact {
     /// A queue holds so many messages, those included that were delivered and are not acknowledged.
     Queue {
         /// The observed store.
+        #[serde(serialize_with = "crate::secret::word")]
         store: String,
         /// The queue.
+        #[serde(serialize_with = "crate::secret::word")]
         queue: String,
         /// How many.
         messages: u64,
@@ -416,6 +449,7 @@ pub enum Fact {
     /// A service printed a line.
     Log {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
         /// A regular expression.
         pattern: String,
@@ -483,6 +517,7 @@ pub enum Trigger {
     /// A line in the output of the step, or of a service.
     Log {
         /// The service; none is the step itself.
+        #[serde(serialize_with = "crate::secret::word")]
         service: Option<String>,
         /// A regular expression.
         pattern: String,
@@ -523,35 +558,43 @@ pub enum Fault {
     /// A signal to a service's first process.
     Kill {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
         /// The signal, such as `SIGKILL`.
+        #[serde(serialize_with = "crate::secret::word")]
         signal: String,
     },
     /// The engine's stop.
     Stop {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
     },
     /// A freeze.
     Pause {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
     },
     /// A restart.
     Restart {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
     },
     /// Off a network.
     Disconnect {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
         /// The network, by Compose name.
+        #[serde(serialize_with = "crate::secret::word")]
         network: String,
     },
     /// Any command.
     Exec {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
         /// What injects it.
         command: Vec<String>,
@@ -563,6 +606,7 @@ pub enum Fault {
     /// Something on the wire between the operation and a service.
     Wire {
         /// The service that is called.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
         /// What happens there.
         weather: Weather,
@@ -572,13 +616,16 @@ pub enum Fault {
     /// Nothing more can be written to what a folder lies on.
     FillDisk {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
         /// The folder in its container.
+        #[serde(serialize_with = "crate::secret::word")]
         path: String,
     },
     /// Less memory or processor time.
     Limit {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
         /// How much is left.
         limits: Limits,
@@ -586,6 +633,7 @@ pub enum Fault {
     /// Something inside an observed database.
     Database {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
         /// What happens there.
         fault: DatabaseFault,
@@ -827,8 +875,10 @@ pub enum Covers {
     /// A table, or some of its columns or rows.
     Table {
         /// `schema.table`.
+        #[serde(serialize_with = "crate::secret::word")]
         table: String,
         /// Only these columns; empty is all.
+        #[serde(serialize_with = "crate::secret::word")]
         columns: Vec<String>,
         /// Only these rows.
         condition: Option<String>,
@@ -836,18 +886,20 @@ pub enum Covers {
     /// All tables of a schema, or some of their columns.
     Schema {
         /// Its name.
+        #[serde(serialize_with = "crate::secret::word")]
         schema: String,
         /// Only these columns; empty is all.
+        #[serde(serialize_with = "crate::secret::word")]
         columns: Vec<String>,
     },
     /// A schema object by its name in reports.
-    Object(String),
+    Object(#[serde(serialize_with = "crate::secret::word")] String),
     /// A sequence, `schema.sequence`.
-    Sequence(String),
+    Sequence(#[serde(serialize_with = "crate::secret::word")] String),
     /// A service.
-    Service(String),
+    Service(#[serde(serialize_with = "crate::secret::word")] String),
     /// A leftover by its name in reports.
-    Leftover(String),
+    Leftover(#[serde(serialize_with = "crate::secret::word")] String),
 }
 
 /// An explicit expectation.

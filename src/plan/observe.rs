@@ -36,10 +36,12 @@ pub enum Observed {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Redis {
     /// The Compose service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// Port in the container.
     pub port: u16,
     /// The user; none is `default`.
+    #[serde(serialize_with = "crate::secret::word")]
     pub user: Option<String>,
     /// The password.
     pub password: Option<Secret>,
@@ -51,16 +53,20 @@ pub struct Redis {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RabbitMq {
     /// The Compose service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// Port of the management interface in the container.
     pub port: u16,
     /// The virtual host.
+    #[serde(serialize_with = "crate::secret::word")]
     pub vhost: String,
     /// The user.
+    #[serde(serialize_with = "crate::secret::word")]
     pub user: String,
     /// The password.
     pub password: Option<Secret>,
     /// Patterns of queues whose messages are not read.
+    #[serde(serialize_with = "crate::secret::word")]
     pub depth_only: Vec<String>,
     /// Where it is written.
     pub at: Place,
@@ -70,8 +76,10 @@ pub struct RabbitMq {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Folder {
     /// The Compose service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// Its path in the container.
+    #[serde(serialize_with = "crate::secret::word")]
     pub path: String,
     /// Where it is written.
     pub at: Place,
@@ -83,6 +91,7 @@ pub struct Document {
     /// The call that is answered with it.
     pub call: HttpCall,
     /// JSON pointers of what does not count.
+    #[serde(serialize_with = "crate::secret::word")]
     pub ignore: Vec<String>,
     /// Where it is written.
     pub at: Place,

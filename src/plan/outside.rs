@@ -19,6 +19,7 @@ const MAIL: &str = "MAIL";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outside {
     /// Its name.
+    #[serde(serialize_with = "crate::secret::word")]
     pub service: String,
     /// What is spoken with it.
     pub protocol: Protocol,
@@ -51,8 +52,10 @@ pub enum End {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
     /// The host.
+    #[serde(serialize_with = "crate::secret::word")]
     pub on: String,
     /// `POST`; `MAIL` for a mail.
+    #[serde(serialize_with = "crate::secret::word")]
     pub method: String,
     /// The path, in which a `*` stands for one part, or the recipient, in which it stands for any text.
     pub path: String,

@@ -26,6 +26,7 @@ pub const NAMES: [&str; 4] = ["key", "uuid", "n", "word"];
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Traffic {
     /// Its name.
+    #[serde(serialize_with = "crate::secret::word")]
     pub name: String,
     /// Requests per second.
     pub per_second: f64,
@@ -40,6 +41,7 @@ pub struct Traffic {
     /// The template of keys.
     pub key: String,
     /// Where the answer to a write says what the service calls it: a JSON pointer.
+    #[serde(serialize_with = "crate::secret::word")]
     pub id: Option<String>,
     /// Makes something new.
     pub write: Mutation,
@@ -53,6 +55,7 @@ pub struct Traffic {
     pub touches: Vec<Touch>,
     /// Sessions that services keep open for it, by the names of leftovers: learnt.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(serialize_with = "crate::secret::word")]
     pub sessions: BTreeSet<String>,
     /// Where it is written.
     pub at: Place,
@@ -79,6 +82,7 @@ pub enum Request {
     /// A statement.
     Sql {
         /// The database, by its service.
+        #[serde(serialize_with = "crate::secret::word")]
         database: String,
         /// The statement.
         text: String,
@@ -115,8 +119,10 @@ pub struct Read {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Touch {
     /// The database, by its service.
+    #[serde(serialize_with = "crate::secret::word")]
     pub database: String,
     /// The table, as it is written.
+    #[serde(serialize_with = "crate::secret::word")]
     pub table: String,
     /// How a row there belongs to a write.
     pub by: Belongs,
@@ -129,11 +135,11 @@ pub struct Touch {
 #[serde(rename_all = "snake_case")]
 pub enum Belongs {
     /// Its key is in this column, and no other row has it.
-    One(String),
+    One(#[serde(serialize_with = "crate::secret::word")] String),
     /// Its key is in this column.
-    Many(String),
+    Many(#[serde(serialize_with = "crate::secret::word")] String),
     /// It does not, but for the values of this column.
-    Column(String),
+    Column(#[serde(serialize_with = "crate::secret::word")] String),
 }
 
 /// Resolves `traffic:`; also the invariants that go with it.

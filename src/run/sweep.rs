@@ -55,7 +55,7 @@ enum Walked {
 
 /// Lists the points of a scenario from the recording that its finished run is.
 pub(super) fn survey(writer: &Writer, plan: &Plan, sweep: Sweep) -> Survey {
-    let records = writer.records();
+    let records = writer.as_heard();
     let recorded = recorded(&records, &plan.path);
     sweep::survey(plan, &recorded, sweep.exhaustive)
 }

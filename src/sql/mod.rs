@@ -8,7 +8,9 @@ mod fingerprint;
 mod lex;
 pub mod mariadb;
 mod split;
+mod veil;
 
 pub use effect::{Deallocated, Effect, deallocated, effect};
 pub use fingerprint::fingerprint;
 pub use split::{SplitError, Statement, is_copy_out, is_transaction_control, split, split_message};
+pub use veil::veil;

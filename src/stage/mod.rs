@@ -220,6 +220,7 @@ pub struct Resource {
     /// What it is.
     pub kind: ResourceKind,
     /// Its name on the engine.
+    #[serde(serialize_with = "crate::secret::word")]
     pub name: String,
 }
 
@@ -269,6 +270,7 @@ pub struct Deploy {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceState {
     /// Image ID.
+    #[serde(serialize_with = "crate::secret::word")]
     pub image: String,
     /// Command.
     pub command: Vec<String>,
@@ -279,6 +281,7 @@ pub struct ServiceState {
     /// Path in the container to what is mounted there, by Compose name.
     pub mounts: BTreeMap<String, String>,
     /// Networks by Compose name.
+    #[serde(serialize_with = "crate::secret::word")]
     pub networks: Vec<String>,
     /// Containers that are running.
     pub replicas: u32,

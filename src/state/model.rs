@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::secret;
 
 /// One store at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,10 +75,13 @@ pub struct Depth {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerFacts {
     /// The server's version as it writes it.
+    #[serde(serialize_with = "crate::secret::word")]
     pub version: String,
     /// The observed database.
+    #[serde(serialize_with = "crate::secret::word")]
     pub database: String,
     /// The role that observed.
+    #[serde(serialize_with = "crate::secret::word")]
     pub user: String,
 }
 
@@ -204,8 +209,8 @@ impl fmt::Display for ObjectKind {
 }
 
 /// A schema object by kind and name; in JSON the one string `kind: name`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ObjectName {
     /// What it is.
     pub kind: ObjectKind,
@@ -222,6 +227,12 @@ impl fmt::Display for ObjectName {
 impl From<ObjectName> for String {
     fn from(object: ObjectName) -> Self {
         format!("{}: {}", object.kind, object.name)
+    }
+}
+
+impl Serialize for ObjectName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        secret::word(&String::from(self.clone()), serializer)
     }
 }
 
@@ -318,6 +329,7 @@ pub struct TableData {
     pub unlogged: bool,
     /// The columns that tell its rows apart; empty for a table without a key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(serialize_with = "crate::secret::word")]
     pub key: Vec<String>,
     /// Whether its rows were kept in a file.
     pub kept: Kept,
@@ -379,8 +391,10 @@ pub struct Fingerprint {
     /// How many rows there are.
     pub rows: u64,
     /// The sum of the rows' 64-bit hashes.
+    #[serde(serialize_with = "crate::secret::word")]
     pub sum: String,
     /// The names of the columns that went in, in order of name.
+    #[serde(serialize_with = "crate::secret::word")]
     pub columns: Vec<String>,
 }
 
@@ -518,8 +532,8 @@ impl fmt::Display for LeftoverKind {
 }
 
 /// Something that can be left behind, by kind and name; in JSON the one string `kind: name`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct LeftoverName {
     /// What it is.
     pub kind: LeftoverKind,
@@ -536,6 +550,12 @@ impl fmt::Display for LeftoverName {
 impl From<LeftoverName> for String {
     fn from(leftover: LeftoverName) -> Self {
         format!("{}: {}", leftover.kind, leftover.name)
+    }
+}
+
+impl Serialize for LeftoverName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        secret::word(&String::from(self.clone()), serializer)
     }
 }
 

@@ -9,7 +9,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::secret::Word;
 
 /// The folder, inside that of a capture, for what its rows were before where that was fetched with it.
 pub const BEFORE: &str = "before";
@@ -18,10 +20,13 @@ pub const BEFORE: &str = "before";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptHeader {
     /// The table as SQL writes it.
+    #[serde(serialize_with = "crate::secret::word")]
     pub table: String,
     /// The columns in the order of the fields.
+    #[serde(serialize_with = "crate::secret::word")]
     pub columns: Vec<String>,
     /// Their types, in the same order.
+    #[serde(serialize_with = "crate::secret::word")]
     pub types: Vec<String>,
     /// The columns that tell rows apart, in the order by which the rows are sorted; none: all columns.
     pub key: Vec<KeyColumn>,
@@ -31,6 +36,7 @@ pub struct KeptHeader {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyColumn {
     /// Its name.
+    #[serde(serialize_with = "crate::secret::word")]
     pub name: String,
     /// Whether its values are sorted as integers; else as bytes.
     pub integer: bool,
@@ -66,18 +72,26 @@ pub struct RowDifference {
     /// How it differs.
     pub change: RowChange,
     /// The key's columns and values; empty for a table without a key.
+    #[serde(serialize_with = "by_name")]
     pub key: Vec<(String, Cell)>,
     /// The columns that differ, with their values before and after; all columns of a missing or extra row.
     pub columns: Vec<ColumnDifference>,
+}
+
+/// Names of columns are words of the format, their values are not.
+fn by_name<S: Serializer>(key: &[(String, Cell)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(key.iter().map(|(name, value)| (Word(name), value)))
 }
 
 /// One column of a row that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnDifference {
     /// The column's name.
+    #[serde(serialize_with = "crate::secret::word")]
     pub name: String,
     /// The type of the side that has it; the one before where both have it.
     #[serde(default)]
+    #[serde(serialize_with = "crate::secret::word")]
     pub type_name: String,
     /// Its value before.
     pub before: Cell,

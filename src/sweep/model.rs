@@ -44,6 +44,7 @@ pub enum Spot {
     /// At an ask of the step's conversation with a service.
     Ask {
         /// The service.
+        #[serde(serialize_with = "crate::secret::word")]
         service: String,
         /// Its number in the recording, from 1.
         number: u32,
@@ -66,6 +67,7 @@ pub struct Listed {
     /// On which side.
     pub side: Side,
     /// The statement, or what the step does, on one line.
+    #[serde(serialize_with = "crate::secret::statement")]
     pub text: String,
     /// Whether a transaction is open there.
     pub inside: bool,

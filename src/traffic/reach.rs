@@ -60,6 +60,7 @@ impl Keys {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reach {
     /// The column.
+    #[serde(serialize_with = "crate::secret::word")]
     pub column: String,
     /// How many differing rows have a key there.
     pub rows: u64,

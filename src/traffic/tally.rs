@@ -138,6 +138,7 @@ pub struct Segment {
     /// How long they took from when they were due.
     pub latency: Histogram,
     /// What went wrong, and how often; the first kinds of it.
+    #[serde(serialize_with = "crate::secret::keys")]
     pub failures: BTreeMap<String, u64>,
 }
 

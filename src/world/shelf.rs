@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::named::Naming;
 use crate::journal::event::{Named, RowsDiffer};
+use crate::secret::veiled;
 use crate::state::compare::compare;
 use crate::state::model::{Kept, StoreCapture};
 use crate::state::rows::{self, Cell, RowDifference};
@@ -53,7 +52,7 @@ impl Shelf {
 
     /// A value as it may be shown.
     pub(super) fn shown(&self, value: &str) -> String {
-        if self.showing.hide { hidden("text", value) } else { value.to_owned() }
+        if self.showing.hide { veiled("text", value) } else { value.to_owned() }
     }
 
     pub(super) fn clear(&self, kept: &str) {
@@ -176,7 +175,7 @@ impl Showing {
         if let Cell::Value(value) = cell
             && (self.hide || self.is_masked(table, column))
         {
-            *value = hidden(type_name, value);
+            *value = veiled(type_name, value);
         }
     }
 
@@ -188,12 +187,6 @@ impl Showing {
             })
         })
     }
-}
-
-/// What a value is shown as when it may not be seen: equal values look equal.
-fn hidden(type_name: &str, value: &str) -> String {
-    let digest = Sha256::digest(value.as_bytes());
-    format!("‹{type_name}, {} bytes, #{:02x}{:02x}›", value.len(), digest[0], digest[1])
 }
 
 #[cfg(test)]

@@ -1,11 +1,24 @@
-//! A value that must not be seen: not in a log, not in the journal, not in a report.
+//! Values that must not be seen: not in a log, not in the journal, not in a report.
+
+mod found;
+mod typed;
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 
-/// What stands in the place of a secret.
+pub use found::{is_secret_name, percent_decoded, places, says_nothing};
+pub use typed::{Text, Word, changed, data, keys, statement, word};
+
+/// What stands in the place of a secret that is known by nothing else.
 pub const HIDDEN: &str = "‹secret›";
+
+/// What stands in the place of a value that may not be seen: equal values look equal.
+pub fn veiled(type_name: &str, value: &str) -> String {
+    let digest = Sha256::digest(value.as_bytes());
+    format!("‹{type_name}, {} bytes, #{:02x}{:02x}›", value.len(), digest[0], digest[1])
+}
 
 /// A secret text.
 #[derive(Clone, PartialEq, Eq)]
