@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{AppError, Surroundings};
 use crate::cli::Inputs;
 use crate::diagnostic;
 use crate::files::RootedFiles;
+use crate::journal::Redactor;
 use crate::plan::model::Sweep;
 use crate::plan::{self, Input, Options, PlannedDrill};
+use crate::secret;
 
 /// What a drill is planned with besides its files.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +42,11 @@ pub(super) fn plan(inputs: &Inputs, how: How, around: &Surroundings) -> Result<P
         lanes: how.lanes,
         usual_lanes: usual_lanes(),
     };
-    plan::drill(&options).map_err(|mistakes| AppError::Invalid(diagnostic::render(&mistakes)))
+    let mut drill =
+        plan::drill(&options).map_err(|mistakes| AppError::Invalid(diagnostic::render(&mistakes)))?;
+    let set = inputs.set.iter().map(|(_, value)| value).filter(|value| !secret::says_nothing(value));
+    drill.secrets.extend(set.cloned());
+    Ok(drill)
 }
 
 /// A lane wants a core for what is under test and for its databases, and a gigabyte.
@@ -76,8 +83,17 @@ pub(super) fn root(named: Option<&Path>, first: Option<&Path>, current: &Path) -
     Ok(repository.map_or(folder.clone(), Path::to_owned))
 }
 
-/// The text of a file under the name by which it is shown, for underlining a line of it.
-pub(super) fn shown_text(current: &Path) -> impl Fn(&str) -> Option<String> + use<> {
+/// The text of a file under the name by which it is shown, as it is: for somebody who has the file.
+pub(super) fn text_of(current: &Path) -> impl Fn(&str) -> Option<String> + use<> {
     let current = current.to_owned();
     move |name: &str| std::fs::read_to_string(current.join(name)).ok()
+}
+
+/// The same without secrets, for underlining a line of it in a report.
+pub(super) fn shown_text(current: &Path, redactor: Arc<Redactor>) -> impl Fn(&str) -> Option<String> + use<> {
+    let text_of = text_of(current);
+    move |name: &str| {
+        let text = text_of(name)?;
+        Some(text.lines().map(|line| redactor.text(line) + "\n").collect())
+    }
 }

@@ -1,15 +1,16 @@
 //! `judge` and `show`: a verdict from a journal, without an engine.
 
+use std::collections::BTreeSet;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::files::shown_text;
 use super::{AppError, Surroundings, say};
 use crate::cli::{Judge, Show};
-use crate::journal::{self, Journal};
+use crate::journal::{self, Journal, Redactor};
 use crate::verdict::{self, Timeline, Verdict};
-use crate::{exit, report};
+use crate::{exit, report, secret};
 
 /// Where reports go when nothing is said.
 pub(super) const RUNS: &str = "backout-runs";
@@ -19,8 +20,9 @@ pub(super) fn judge(judge: &Judge, around: &Surroundings, out: &mut dyn Write) -
     let verdict = verdict_of(&journal_file)?;
     let beside = journal_file.parent().unwrap_or(Path::new(".")).to_owned();
     let folder = judge.report_dir.as_ref().map_or(beside, |folder| around.current.join(folder));
-    write_reports(&verdict, &folder, around)?;
-    tell(&verdict, &folder, around, out)
+    let shown = undeclared(around);
+    write_reports(&verdict, &folder, &shown)?;
+    tell(&verdict, &folder, &shown, around, out)
 }
 
 pub(super) fn show(show: &Show, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
@@ -30,40 +32,43 @@ pub(super) fn show(show: &Show, around: &Surroundings, out: &mut dyn Write) -> R
     };
     let file = journal_file(&folder);
     let verdict = verdict_of(&file)?;
-    tell(&verdict, file.parent().unwrap_or(&folder), around, out)
+    tell(&verdict, file.parent().unwrap_or(&folder), &undeclared(around), around, out)
+}
+
+/// Lines of files where nobody says which secrets there are: those that look like one are hidden.
+fn undeclared(around: &Surroundings) -> impl Fn(&str) -> Option<String> + use<> {
+    shown_text(&around.current, Arc::new(Redactor::new(&BTreeSet::new())))
 }
 
 /// Prints the scorecard; returns the exit code of the verdict.
 pub(super) fn tell(
     verdict: &Verdict,
     folder: &Path,
+    shown: &dyn Fn(&str) -> Option<String>,
     around: &Surroundings,
     out: &mut dyn Write,
 ) -> Result<u8, AppError> {
     let mut text = String::new();
-    let shown = shown_text(&around.current);
     let folder = folder.strip_prefix(&around.current).unwrap_or(folder).display().to_string();
-    report::terminal::render(verdict, &shown, &folder, around.style(), &mut text)
+    report::terminal::render(verdict, shown, &folder, around.style(), &mut text)
         .map_err(|error| AppError::Trouble(error.to_string()))?;
     say(out, &text)?;
     Ok(exit::code(verdict))
 }
 
 /// Writes every report file, readable by the owner only (S20).
-pub(super) fn write_reports(verdict: &Verdict, folder: &Path, around: &Surroundings) -> Result<(), AppError> {
+pub(super) fn write_reports(
+    verdict: &Verdict,
+    folder: &Path,
+    shown: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), AppError> {
     let trouble = |error: std::io::Error| {
         AppError::Trouble(format!("could not write the reports to {}: {error}", folder.display()))
     };
-    std::fs::create_dir_all(folder).map_err(trouble)?;
-    for (name, text) in report::files(verdict, &shown_text(&around.current)) {
+    secret::files::folder(folder).map_err(trouble)?;
+    for (name, text) in report::files(verdict, shown) {
         let temporary = folder.join(format!(".{name}.new"));
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)
-            .map_err(trouble)?;
+        let mut file = secret::files::create(&temporary).map_err(trouble)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(trouble)?;
         std::fs::rename(&temporary, folder.join(name)).map_err(trouble)?;
     }

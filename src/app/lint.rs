@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::files::{self, How, shown_text};
+use super::files::{self, How, text_of};
 use super::{AppError, Surroundings, say};
 use crate::cli::{Inputs, Lint, LintDialect, LintFormat};
 use crate::compose::{self, Project, Request};
@@ -35,7 +35,7 @@ pub(super) fn lint(lint: &Lint, around: &Surroundings, out: &mut dyn Write) -> R
     };
     let text = match lint.format {
         LintFormat::Terminal => {
-            let text = shown_text(&around.current);
+            let text = text_of(&around.current);
             let file = |name: &str| text(name).map(|text| Source::new(name, text));
             report::terminal(&linted, &|name| texts.get(name).cloned().or_else(|| file(name)))
         }

@@ -16,10 +16,15 @@ use crate::plan::recovery::Recovery;
 const PLAIN: How = How { control: true, hide_values: false, timeout_ms: None, sweep: None, lanes: None };
 
 pub(super) fn check(inputs: &Inputs, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
-    let drill = files::plan(inputs, PLAIN, around)?.plan;
+    let planned = files::plan(inputs, PLAIN, around)?;
+    let drill = planned.plan;
     let mut text = String::new();
     for entry in &drill.scenarios {
         let _ = writeln!(text, "ok  {}", entry.plan.path);
+        if let Some(names) = planned.hidden_by_name.get(&entry.plan.path).filter(|names| !names.is_empty()) {
+            let names = names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let _ = writeln!(text, "    hidden, as the name is that of a secret: {names}");
+        }
         for remark in warnings(&entry.plan) {
             let _ = writeln!(text, "    warning: {remark}");
         }

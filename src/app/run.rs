@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::files::{self, How};
+use super::files::{self, How, shown_text};
 use super::judge::{RUNS, tell, write_reports};
 use super::starter::RECIPE;
 use super::{AppError, Surroundings, say};
@@ -18,6 +18,7 @@ use crate::outcome::Outcome;
 use crate::plan::{self, PlannedDrill};
 use crate::progress::Progress;
 use crate::run::{self, Doubts, Ended, Scribe};
+use crate::secret;
 use crate::stage::docker::{self, Engine};
 use crate::verdict::{self, Timeline};
 use crate::world::{RealWorld, Settings};
@@ -97,10 +98,11 @@ async fn walk(
 
 /// Judges what happened, writes the reports and prints the scorecard.
 fn conclude(happened: Happened, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {
-    let Happened { timeline, folder, ended } = happened;
+    let Happened { timeline, folder, redactor, ended } = happened;
     let verdict = verdict::judge(&timeline);
-    let written = write_reports(&verdict, &folder, around);
-    let code = tell(&verdict, &folder, around, out)?;
+    let shown = shown_text(&around.current, redactor);
+    let written = write_reports(&verdict, &folder, &shown);
+    let code = tell(&verdict, &folder, &shown, around, out)?;
     ended?;
     written?;
     Ok(code)
@@ -111,6 +113,8 @@ pub(super) struct Happened {
     pub(super) timeline: Timeline,
     /// Where its journal is.
     pub(super) folder: PathBuf,
+    /// Hides its secrets.
+    pub(super) redactor: Arc<Redactor>,
     /// An error where the journal could not be written to its end.
     pub(super) ended: Result<Ended, JournalError>,
 }
@@ -153,6 +157,7 @@ pub(super) async fn happen(
         keep: how.keep,
         reports: folder.clone(),
         hide_values: drill.plan.hide_values,
+        redactor: writer.redactor(),
         facilitator: around.stdin_is_terminal,
         program: PathBuf::from("/proc/self/exe"),
         recipes: Some(recipes(around, work.path())?),
@@ -173,7 +178,7 @@ pub(super) async fn happen(
     }
     let timeline = Timeline::new(&writer.records());
     let timeline = timeline.ok_or_else(|| AppError::Trouble("the journal is empty".to_owned()))?;
-    Ok(Happened { timeline, folder, ended })
+    Ok(Happened { timeline, folder, redactor: writer.redactor(), ended })
 }
 
 /// A journal that is open.
@@ -192,7 +197,7 @@ fn begin(
     progress: &Arc<Progress>,
 ) -> Result<Opened, AppError> {
     let folder = report_folder(how.report_dir.as_deref(), &around.current)?;
-    let redactor = Redactor::new(&drill.secrets).hiding_values(drill.plan.hide_values);
+    let redactor = redactor(drill);
     let writer = Arc::new(Writer::create(&folder.join(journal::FILE), redactor, progress.listener())?);
     Scribe::new(Arc::clone(&writer), None).note(&Event::Started {
         format: FORMAT,
@@ -203,6 +208,10 @@ fn begin(
     Ok(Opened { folder, writer, earlier: Vec::new() })
 }
 
+fn redactor(drill: &PlannedDrill) -> Arc<Redactor> {
+    Arc::new(Redactor::new(&drill.secrets).hiding_values(drill.plan.hide_values))
+}
+
 /// Opens the journal of a drill that was stopped; it must be of the very same plan.
 fn resume(drill: &PlannedDrill, folder: PathBuf, progress: &Arc<Progress>) -> Result<Opened, AppError> {
     let file = folder.join(journal::FILE);
@@ -210,10 +219,11 @@ fn resume(drill: &PlannedDrill, folder: PathBuf, progress: &Arc<Progress>) -> Re
         |why: String| AppError::Invalid(format!("error: {} cannot be gone on with: {why}\n", file.display()));
     let text = std::fs::read_to_string(&file).map_err(|error| refused(error.to_string()))?;
     let journal = journal::read(&text).map_err(|broken| refused(broken.to_string()))?;
-    let redactor = Redactor::new(&drill.secrets).hiding_values(drill.plan.hide_values);
+    let redactor = redactor(drill);
     let is_same = match journal.records.first().map(|record| &record.event) {
         Some(Event::Started { plan, .. }) => {
-            redactor.json(&drill.plan).ok() == serde_json::to_value(&**plan).ok()
+            let now = redactor.json(&drill.plan).map(|plan| journal::but_for_secrets(&plan));
+            now.ok() == serde_json::to_value(&**plan).map(|plan| journal::but_for_secrets(&plan)).ok()
         }
         _ => false,
     };
@@ -281,7 +291,10 @@ fn report_folder(named: Option<&Path>, current: &Path) -> Result<PathBuf, AppErr
     };
     let failed =
         |error: std::io::Error| AppError::Trouble(format!("could not create {}: {error}", folder.display()));
-    std::fs::create_dir_all(&folder).map_err(failed)?;
+    secret::files::folder(&folder).map_err(failed)?;
+    if named.is_none() {
+        keep_out_of_git(&current.join(RUNS)).map_err(failed)?;
+    }
     if folder.join(journal::FILE).exists() {
         let shown = folder.display();
         return Err(AppError::Invalid(format!(
@@ -289,6 +302,12 @@ fn report_folder(named: Option<&Path>, current: &Path) -> Result<PathBuf, AppErr
         )));
     }
     Ok(folder)
+}
+
+/// Reports are nobody's source: `git add .` passes them by.
+fn keep_out_of_git(runs: &Path) -> std::io::Result<()> {
+    let file = runs.join(".gitignore");
+    if file.exists() { Ok(()) } else { secret::files::create(&file)?.write_all(b"*\n") }
 }
 
 /// Hexadecimal digits that two runners on one engine hardly share.
@@ -312,4 +331,26 @@ fn recipes(around: &Surroundings, work: &Path) -> Result<PathBuf, AppError> {
         .and_then(|()| std::fs::set_permissions(&make, std::fs::Permissions::from_mode(0o755)));
     written.map_err(|error| AppError::Trouble(format!("could not write {}: {error}", make.display())))?;
     Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn s20_a_folder_of_reports_is_its_owners_and_no_part_of_a_repository() {
+        let current = tempfile::tempdir().unwrap();
+        let folder = report_folder(None, current.path()).unwrap();
+        let runs = current.path().join(RUNS);
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!([mode(&folder), mode(&runs), mode(&runs.join(".gitignore"))], [0o700, 0o700, 0o600]);
+        assert_eq!(std::fs::read_to_string(runs.join(".gitignore")).unwrap(), "*\n");
+        std::fs::write(runs.join(".gitignore"), "mine").unwrap();
+        report_folder(None, current.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(runs.join(".gitignore")).unwrap(), "mine");
+        let named = report_folder(Some(Path::new("named")), current.path()).unwrap();
+        assert!(!named.join(".gitignore").exists() && mode(&named) == 0o700);
+    }
 }

@@ -1,6 +1,6 @@
 //! Compose files to a project: read, replace variables, include, extend, merge, check.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub fn load(files: &dyn Files, request: &Request) -> Result<Project, Vec<Diagnos
     let mut loader = Loader::new(files, request);
     let tree = loader.project(request);
     let complete = loader.complete && !loader.baseless;
-    let Loader { scopes, unset, mut mistakes, .. } = loader;
+    let Loader { scopes, unset, dotenv, mut mistakes, .. } = loader;
     let Some(mut tree) = tree else { return Err(in_order(mistakes)) };
     tree::drop_reset(&mut tree);
     mistakes.extend(unset.left_in(&tree));
@@ -52,7 +52,7 @@ pub fn load(files: &dyn Files, request: &Request) -> Result<Project, Vec<Diagnos
     let project = project::read(&mut reader, &request.profiles);
     let wrong = reader.into_mistakes();
     mistakes.extend(wrong);
-    if mistakes.is_empty() { Ok(Project { ignored, ..project }) } else { Err(in_order(mistakes)) }
+    if mistakes.is_empty() { Ok(Project { ignored, dotenv, ..project }) } else { Err(in_order(mistakes)) }
 }
 
 /// The folder of the first file: relative paths start there, and its `.env` is read.
@@ -86,6 +86,8 @@ pub(super) struct Loader<'a> {
     /// Files that are being loaded, each included by the one before.
     pub(super) open: Vec<PathBuf>,
     unset: Unset,
+    /// What the `.env` files of the project and of what it includes set.
+    dotenv: BTreeSet<(String, String)>,
     /// Whether every file that was named could be read.
     pub(super) complete: bool,
     /// Whether a service lacks what it extends.
@@ -103,6 +105,7 @@ impl<'a> Loader<'a> {
             mistakes: Vec::new(),
             open: Vec::new(),
             unset: Unset::default(),
+            dotenv: BTreeSet::new(),
             complete: true,
             baseless: false,
             read: 0,
@@ -140,10 +143,12 @@ impl<'a> Loader<'a> {
 
     /// The variables of an environment file.
     pub(super) fn variables(&mut self, source: &Arc<Source>, outer: &Variables) -> Variables {
-        dotenv::parse(source, &|name| outer.get(name).cloned()).unwrap_or_else(|mistakes| {
+        let read = dotenv::parse(source, &|name| outer.get(name).cloned()).unwrap_or_else(|mistakes| {
             self.mistakes.extend(mistakes);
             Variables::new()
-        })
+        });
+        self.dotenv.extend(read.clone());
+        read
     }
 
     /// Reads and parses a file that is named at a spot.

@@ -3,7 +3,7 @@
 //! One to one with what the stage can act on; every default of the Compose specification is filled
 //! in. Paths are absolute. It goes into the journal, so it is a format: names are stable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ pub struct Project {
     pub volumes: BTreeMap<String, Volume>,
     /// Secrets by name.
     pub secrets: BTreeMap<String, FileObject>,
+    /// What `.env` files set. It is used to read the project and is not part of it.
+    #[serde(skip)]
+    pub dotenv: BTreeSet<(String, String)>,
     /// Configs by name.
     pub configs: BTreeMap<String, FileObject>,
     /// Profiles that are active.

@@ -33,7 +33,7 @@ pub(super) fn read(reader: &mut Reader<'_>, profiles: &[(String, Spot)]) -> Proj
     }
     let profiles = active(&services, profiles);
     order::check(reader, &services, &profiles);
-    Project { services, networks, volumes, secrets, configs, profiles, ignored: Vec::new() }
+    Project { services, networks, volumes, secrets, configs, profiles, ..Project::default() }
 }
 
 fn section<T>(

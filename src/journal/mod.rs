@@ -9,7 +9,7 @@ mod writer;
 
 pub use codec::{BrokenChain, Journal, read};
 pub use event::{Event, Record};
-pub use redact::Redactor;
+pub use redact::{Redactor, but_for_secrets};
 pub use writer::{JournalError, Listener, Writer};
 
 /// The journal's file in a report directory.

@@ -1,16 +1,16 @@
 //! Appends to the journal. What announces a deed is on disk before this returns.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::codec::{self, Journal};
 use super::event::{Event, Record};
 use super::redact::Redactor;
+use crate::secret::files;
 
 /// The journal could not be written; nothing may be done that it does not announce.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -28,7 +28,7 @@ pub type Listener = Box<dyn Fn(&Record) + Send + Sync>;
 /// The one writer of a drill's journal.
 pub struct Writer {
     path: String,
-    redactor: Redactor,
+    redactor: Arc<Redactor>,
     began: Instant,
     /// Milliseconds that had passed before.
     before_ms: u64,
@@ -50,10 +50,10 @@ impl Writer {
     ///
     /// # Errors
     /// When it cannot be created.
-    pub fn create(path: &Path, redactor: Redactor, listener: Listener) -> Result<Self, JournalError> {
+    pub fn create(path: &Path, redactor: Arc<Redactor>, listener: Listener) -> Result<Self, JournalError> {
         let shown = path.display().to_string();
         let failed = |error: std::io::Error| JournalError { path: shown.clone(), cause: error.to_string() };
-        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+        let file = files::create_new(path).map_err(failed)?;
         if let Some(folder) = path.parent() {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         }
@@ -68,12 +68,12 @@ impl Writer {
         path: &Path,
         text: &str,
         journal: Journal,
-        redactor: Redactor,
+        redactor: Arc<Redactor>,
         listener: Listener,
     ) -> Result<Self, JournalError> {
         let shown = path.display().to_string();
         let failed = |error: std::io::Error| JournalError { path: shown.clone(), cause: error.to_string() };
-        let file = OpenOptions::new().append(true).open(path).map_err(failed)?;
+        let file = files::append(path).map_err(failed)?;
         let complete = text.rfind('\n').map_or(0, |newline| newline + 1);
         file.set_len(complete as u64).and_then(|()| file.sync_all()).map_err(failed)?;
         let prev = codec::digest(text[..complete].lines().last().unwrap_or_default());
@@ -90,7 +90,7 @@ impl Writer {
     }
 
     /// Writes to a file that is open already.
-    pub fn over(file: File, path: String, redactor: Redactor, listener: Listener) -> Self {
+    pub fn over(file: File, path: String, redactor: Arc<Redactor>, listener: Listener) -> Self {
         let state =
             State { file, seq: 0, prev: codec::digest(""), records: Vec::new(), heard: BTreeMap::new() };
         Self { path, redactor, began: Instant::now(), before_ms: 0, listener, state: Mutex::new(state) }
@@ -125,6 +125,11 @@ impl Writer {
         (self.listener)(&record);
         state.records.push(record);
         Ok(())
+    }
+
+    /// Hides the drill's secrets in what is written elsewhere.
+    pub fn redactor(&self) -> Arc<Redactor> {
+        Arc::clone(&self.redactor)
     }
 
     /// Everything that was written so far.
@@ -163,13 +168,13 @@ mod tests {
     use super::*;
     use crate::journal::read;
 
-    fn none() -> Redactor {
-        Redactor::new(&BTreeSet::new())
+    fn none() -> Arc<Redactor> {
+        Arc::new(Redactor::new(&BTreeSet::new()))
     }
 
     #[test]
     fn a_full_disk_is_an_error_before_the_deed() {
-        let file = OpenOptions::new().append(true).open("/dev/full").unwrap();
+        let file = std::fs::OpenOptions::new().append(true).open("/dev/full").unwrap();
         let writer = Writer::over(file, "journal.jsonl".to_owned(), none(), Box::new(|_| {}));
         let error = writer.append(None, &Event::StageUp).unwrap_err();
         assert!(error.to_string().contains("No space left on device"), "{error}");
@@ -180,7 +185,7 @@ mod tests {
     fn secrets_are_gone_from_the_file_and_from_what_listeners_hear() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.jsonl");
-        let redactor = Redactor::new(&BTreeSet::from(["hunter2".to_owned()]));
+        let redactor = Arc::new(Redactor::new(&BTreeSet::from(["hunter2".to_owned()])));
         let writer = Writer::create(&path, redactor, Box::new(|_| {})).unwrap();
         let event = Event::Trouble { message: "hunter2".to_owned(), evidence: Vec::new() };
         writer.append(Some(1), &event).unwrap();

@@ -8,11 +8,11 @@ use super::alerts::Alert;
 use super::context::Context;
 use super::facts::{self, Given};
 use super::model::{Database, Engine, Plan, Rollback, When};
+use super::secrets::{self, Secrets};
 use super::steps::Owner;
 use super::{
     alerts, expect, failure, forward_only, gateways, impact, lint, material, observe, outside, steps, traffic,
 };
-use crate::compose::model::FileObject;
 use crate::compose::{self, Project};
 use crate::diagnostic::Diagnostic;
 use crate::files::{Files, TEXT_LIMIT};
@@ -50,8 +50,8 @@ pub struct Input<'a> {
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
-    /// Secret values.
-    pub secrets: BTreeSet<String>,
+    /// What must never be shown.
+    pub secrets: Secrets,
 }
 
 /// Plans the scenario in a folder.
@@ -198,7 +198,12 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn build(mut self) -> Result<Planned, Vec<Diagnostic>> {
         let scenario = self.scenario.clone();
-        let mut secrets = self.secrets();
+        let mut secrets = secrets::declared(
+            &scenario.secrets,
+            self.context.project,
+            self.input.variables,
+            self.context.files,
+        );
         self.databases(&scenario, &mut secrets);
         observe::build(&mut self.context, self.input.variables, &scenario.observe, &mut secrets);
         let context = &mut self.context;
@@ -283,45 +288,11 @@ impl Builder<'_> {
             lint: linted,
             reach: self.context.reach,
         };
+        secrets::found(&plan, &mut secrets);
         Ok(Planned { plan, secrets })
     }
 
-    /// The values that must never be shown: declared ones, those of env files, and Compose secrets.
-    fn secrets(&mut self) -> BTreeSet<String> {
-        let project = self.context.project;
-        let mut secrets = BTreeSet::new();
-        for name in &self.scenario.secrets {
-            secrets.extend(self.input.variables.get(name).cloned());
-            secrets.extend(
-                project.services.values().filter_map(|service| service.environment.get(name).cloned()),
-            );
-        }
-        for service in project.services.values() {
-            let from_files = service.secret_environment.iter();
-            secrets.extend(from_files.filter_map(|name| service.environment.get(name).cloned()));
-        }
-        for object in project.secrets.values() {
-            match object {
-                FileObject::File(path) => {
-                    let text = self
-                        .context
-                        .files
-                        .read(path, TEXT_LIMIT)
-                        .ok()
-                        .map(|source| source.text.trim().to_owned());
-                    secrets.extend(text);
-                }
-                FileObject::Environment(name) => secrets.extend(self.input.variables.get(name).cloned()),
-                FileObject::Content(text) => {
-                    secrets.insert(text.trim().to_owned());
-                }
-            }
-        }
-        secrets.retain(|secret| !secret.is_empty());
-        secrets
-    }
-
-    fn databases(&mut self, scenario: &ScenarioFile, secrets: &mut BTreeSet<String>) {
+    fn databases(&mut self, scenario: &ScenarioFile, secrets: &mut Secrets) {
         for (index, database) in scenario.observe.databases.iter().enumerate() {
             let at = format!("observe.databases.{index}");
             let service = &database.service;
@@ -342,7 +313,7 @@ impl Builder<'_> {
             let password = password.and_then(|password| {
                 observe::password_of(&mut self.context, variables, &at, service, password)
             });
-            secrets.extend(password.clone());
+            password.iter().for_each(|password| secrets.declare(password));
             self.context.reach(service, port);
             let observed = Database {
                 service: service.clone(),

@@ -1,7 +1,7 @@
 //! What stands on the command line, to the plan of one drill: a drill file, a scenario, or a folder
 //! of scenarios.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::build::{self, FILE, Input};
@@ -41,6 +41,8 @@ pub struct PlannedDrill {
     pub plan: DrillPlan,
     /// Secret values of all its scenarios.
     pub secrets: BTreeSet<String>,
+    /// By scenario: variables that are hidden for their names alone.
+    pub hidden_by_name: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// One scenario to plan, as a drill file or the command line asks for it.
@@ -74,14 +76,15 @@ pub fn drill(options: &Options<'_>) -> Result<PlannedDrill, Vec<Diagnostic>> {
         }
     }
     let mut scenarios = Vec::new();
-    let mut secrets = BTreeSet::new();
+    let (mut secrets, mut hidden_by_name) = (BTreeSet::new(), BTreeMap::new());
     for wanted in wanted {
         let allow_host = options.input.allow_host && wanted.allow_host;
         let sweep = options.sweep.or(wanted.sweep);
         let input = Input { allow_host, records: sweep.is_some(), ..options.input };
         match build::scenario(input, &wanted.folder, &wanted.identity) {
             Ok(planned) => {
-                secrets.extend(planned.secrets);
+                secrets.extend(planned.secrets.values);
+                hidden_by_name.insert(planned.plan.path.clone(), planned.secrets.by_name);
                 let (level, should_fail, because) = (wanted.level, wanted.should_fail, wanted.because);
                 scenarios.push(Entry { plan: planned.plan, level, should_fail, because, sweep });
             }
@@ -99,7 +102,7 @@ pub fn drill(options: &Options<'_>) -> Result<PlannedDrill, Vec<Diagnostic>> {
         timeout_ms: options.timeout_ms.or(timeout_ms),
         lanes: options.lanes.or(lanes).unwrap_or(options.usual_lanes),
     };
-    Ok(PlannedDrill { plan, secrets })
+    Ok(PlannedDrill { plan, secrets, hidden_by_name })
 }
 
 /// What a file says about the drill as a whole.

@@ -22,6 +22,7 @@ pub mod outside;
 mod pipeline;
 mod point;
 pub mod recovery;
+mod secrets;
 mod statements;
 mod steps;
 #[cfg(test)]
@@ -32,3 +33,4 @@ mod wire;
 pub use build::{FILE, Input, Planned, scenario};
 pub use drill::{Options, PlannedDrill, drill};
 pub use model::{DrillPlan, Plan};
+pub use secrets::Secrets;

@@ -1,6 +1,6 @@
 //! What is observed besides databases.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +8,7 @@ use super::context::Context;
 use super::disk::{self, Medium};
 use super::facts;
 use super::model::HttpCall;
+use super::secrets::Secrets;
 use crate::diagnostic::Place;
 use crate::scenario::file;
 use crate::scenario::observe as written;
@@ -138,19 +139,19 @@ pub(super) fn build(
     context: &mut Context<'_>,
     variables: &BTreeMap<String, String>,
     observe: &file::Observe,
-    secrets: &mut BTreeSet<String>,
+    secrets: &mut Secrets,
 ) {
     for (index, redis) in observe.redis.iter().enumerate() {
         let at = format!("observe.redis.{index}");
         if let Some(redis) = self::redis(context, variables, &at, redis) {
-            secrets.extend(redis.password.as_ref().map(|password| password.reveal().to_owned()));
+            redis.password.iter().for_each(|password| secrets.declare(password.reveal()));
             add(context, &format!("{at}.service"), redis.service.clone(), Observed::Redis(redis));
         }
     }
     for (index, written) in observe.rabbitmq.iter().enumerate() {
         let at = format!("observe.rabbitmq.{index}");
         if let Some(rabbitmq) = rabbitmq(context, variables, &at, written) {
-            secrets.extend(rabbitmq.password.as_ref().map(|password| password.reveal().to_owned()));
+            rabbitmq.password.iter().for_each(|password| secrets.declare(password.reveal()));
             let name = rabbitmq.name();
             add(context, &format!("{at}.service"), name, Observed::RabbitMq(rabbitmq));
         }

@@ -710,7 +710,7 @@ fn s17_a_password_comes_from_the_service_or_the_runner_and_is_secret() {
     let (files, variables) = (files(GOOD, &[]), BTreeMap::new());
     let input = Input { files: &files, variables: &variables, allow_host: false, records: false };
     let planned = scenario(input, Path::new("/s"), "s").unwrap();
-    assert!(planned.secrets.contains("pw"));
+    assert!(planned.secrets.values.contains("pw"));
     assert!(!serde_json::to_string(&planned.plan.databases).unwrap().contains("\"pw\""));
     let found = mistakes(&with("env: POSTGRES_PASSWORD", "env: NO_SUCH"));
     assert!(found[0].contains("`NO_SUCH` is set neither for service `db` nor here"), "{found:?}");

@@ -425,7 +425,8 @@ async fn walk_all(
 ) -> Walked {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.jsonl");
-    let writer = Arc::new(Writer::create(&path, Redactor::new(&[].into()), Box::new(|_| {})).unwrap());
+    let writer =
+        Arc::new(Writer::create(&path, Arc::new(Redactor::new(&[].into())), Box::new(|_| {})).unwrap());
     let entry = |plan| Entry { plan, level: None, should_fail: false, because: Vec::new(), sweep };
     let plan = DrillPlan {
         name: "d".to_owned(),

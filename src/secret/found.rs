@@ -105,7 +105,8 @@ pub fn is_secret_name(name: &str) -> bool {
         return false;
     }
     let whole = parts.concat();
-    let inside = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY"];
+    let inside =
+        ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY", "AUTHORIZATION", "COOKIE"];
     let alone = ["PASS", "TOKEN", "TOKENS", "DSN", "CREDS"];
     let is_key = matches!(last, "KEY" | "KEYS")
         && parts.len() > 1

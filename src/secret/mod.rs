@@ -1,5 +1,6 @@
 //! Values that must not be seen: not in a log, not in the journal, not in a report.
 
+pub mod files;
 mod found;
 mod typed;
 

@@ -9,11 +9,13 @@ use serde::ser::{
 };
 use serde::{Serialize, Serializer};
 
+use super::found::is_secret_name;
+
 /// The names under which marked texts pass a serializer; others see through them.
-const WORD: &str = "backout::Word";
-const STATEMENT: &str = "backout::Statement";
-const DATA: &str = "backout::Data";
-const KEYS: &str = "backout::Keys";
+const WORD: &str = "Word of a record";
+const STATEMENT: &str = "Statement of a record";
+const DATA: &str = "Data of a record";
+const KEYS: &str = "Keys of a record";
 
 /// Marks a field whose texts are words of the format: names, identifiers, digests. They are never searched.
 ///
@@ -59,9 +61,11 @@ impl Serialize for Word<'_> {
 
 /// What a text is that may be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Text {
+pub enum Text<'a> {
     /// Anything that a person or program wrote.
     Free,
+    /// The value of something whose name in a map is that of a secret.
+    Secret(&'a str),
     /// A statement.
     Statement,
     /// Rows of a table.
@@ -71,9 +75,19 @@ pub enum Text {
 /// How texts are changed.
 #[derive(Clone, Copy)]
 struct How<'h> {
-    change: &'h dyn Fn(Text, &str) -> String,
-    text: Text,
+    change: &'h dyn Fn(Text<'_>, &str) -> String,
+    text: Text<'h>,
     with_keys: bool,
+}
+
+impl How<'_> {
+    /// The parts of a thing have names of their own.
+    fn of_parts(self) -> Self {
+        match self.text {
+            Text::Secret(_) => Self { text: Text::Free, ..self },
+            Text::Free | Text::Statement | Text::Data => self,
+        }
+    }
 }
 
 /// The value as JSON, its texts changed by what they are.
@@ -82,7 +96,7 @@ struct How<'h> {
 /// When the value has no form in JSON.
 pub fn changed<T: Serialize>(
     value: &T,
-    change: &dyn Fn(Text, &str) -> String,
+    change: &dyn Fn(Text<'_>, &str) -> String,
 ) -> Result<serde_json::Value, serde_json::Error> {
     let how = How { change, text: Text::Free, with_keys: false };
     value.serialize(Changing { inner: serde_json::value::Serializer, how })
@@ -122,7 +136,7 @@ impl<'h, S: Serializer> Serializer for Changing<'h, S> {
     type SerializeTuple = Changing<'h, S::SerializeTuple>;
     type SerializeTupleStruct = Changing<'h, S::SerializeTupleStruct>;
     type SerializeTupleVariant = Changing<'h, S::SerializeTupleVariant>;
-    type SerializeMap = Changing<'h, S::SerializeMap>;
+    type SerializeMap = Entries<'h, S::SerializeMap>;
     type SerializeStruct = Changing<'h, S::SerializeStruct>;
     type SerializeStructVariant = Changing<'h, S::SerializeStructVariant>;
 
@@ -181,16 +195,16 @@ impl<'h, S: Serializer> Serializer for Changing<'h, S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let value = Inside { value, how: self.how };
+        let value = Inside { value, how: self.how.of_parts() };
         self.inner.serialize_newtype_variant(name, index, variant, &value)
     }
 
     fn serialize_seq(self, length: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        Ok(Changing { inner: self.inner.serialize_seq(length)?, how: self.how })
+        Ok(Changing { inner: self.inner.serialize_seq(length)?, how: self.how.of_parts() })
     }
 
     fn serialize_tuple(self, length: usize) -> Result<Self::SerializeTuple, S::Error> {
-        Ok(Changing { inner: self.inner.serialize_tuple(length)?, how: self.how })
+        Ok(Changing { inner: self.inner.serialize_tuple(length)?, how: self.how.of_parts() })
     }
 
     fn serialize_tuple_struct(
@@ -198,7 +212,7 @@ impl<'h, S: Serializer> Serializer for Changing<'h, S> {
         name: &'static str,
         length: usize,
     ) -> Result<Self::SerializeTupleStruct, S::Error> {
-        Ok(Changing { inner: self.inner.serialize_tuple_struct(name, length)?, how: self.how })
+        Ok(Changing { inner: self.inner.serialize_tuple_struct(name, length)?, how: self.how.of_parts() })
     }
 
     fn serialize_tuple_variant(
@@ -209,15 +223,16 @@ impl<'h, S: Serializer> Serializer for Changing<'h, S> {
         length: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
         let inner = self.inner.serialize_tuple_variant(name, index, variant, length)?;
-        Ok(Changing { inner, how: self.how })
+        Ok(Changing { inner, how: self.how.of_parts() })
     }
 
     fn serialize_map(self, length: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        Ok(Changing { inner: self.inner.serialize_map(length)?, how: self.how })
+        let inner = self.inner.serialize_map(length)?;
+        Ok(Entries { inner, how: self.how.of_parts(), name: None })
     }
 
     fn serialize_struct(self, name: &'static str, length: usize) -> Result<Self::SerializeStruct, S::Error> {
-        Ok(Changing { inner: self.inner.serialize_struct(name, length)?, how: self.how })
+        Ok(Changing { inner: self.inner.serialize_struct(name, length)?, how: self.how.of_parts() })
     }
 
     fn serialize_struct_variant(
@@ -228,7 +243,7 @@ impl<'h, S: Serializer> Serializer for Changing<'h, S> {
         length: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
         let inner = self.inner.serialize_struct_variant(name, index, variant, length)?;
-        Ok(Changing { inner, how: self.how })
+        Ok(Changing { inner, how: self.how.of_parts() })
     }
 
     fn is_human_readable(&self) -> bool {
@@ -289,11 +304,22 @@ macro_rules! by_name {
 
 by_name! { SerializeStruct, SerializeStructVariant }
 
-impl<S: SerializeMap> SerializeMap for Changing<'_, S> {
+/// What has names that a person gave.
+struct Entries<'h, S> {
+    inner: S,
+    how: How<'h>,
+    /// The name of what comes next, where it is that of a secret.
+    name: Option<String>,
+}
+
+impl<S: SerializeMap> SerializeMap for Entries<'_, S> {
     type Ok = S::Ok;
     type Error = S::Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
+        let name = serde_json::to_value(key).ok();
+        let name = name.and_then(|name| name.as_str().map(str::to_owned));
+        self.name = name.filter(|name| is_secret_name(name));
         if self.how.with_keys {
             self.inner.serialize_key(&Inside { value: key, how: self.how })
         } else {
@@ -302,7 +328,8 @@ impl<S: SerializeMap> SerializeMap for Changing<'_, S> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
-        self.inner.serialize_value(&Inside { value, how: self.how })
+        let text = self.name.as_deref().map_or(self.how.text, Text::Secret);
+        self.inner.serialize_value(&Inside { value, how: How { text, ..self.how } })
     }
 
     fn end(self) -> Result<S::Ok, S::Error> {
@@ -333,6 +360,7 @@ mod tests {
     struct Whole {
         kinds: Vec<Kind>,
         map: BTreeMap<String, String>,
+        secrets: BTreeMap<String, Option<(String, String)>>,
         #[serde(serialize_with = "keys")]
         counts: BTreeMap<String, u64>,
         #[serde(serialize_with = "statement")]
@@ -350,22 +378,24 @@ mod tests {
             Kind::One(text()),
             Kind::Two(text(), 1),
         ];
-        let map = BTreeMap::from([(text(), text())]);
+        let map = BTreeMap::from([(text(), text()), ("API_TOKEN".to_owned(), text())]);
+        let secrets = BTreeMap::from([("api-token".to_owned(), Some((text(), text())))]);
         let counts = BTreeMap::from([(text(), 1)]);
-        Whole { kinds, map, counts, asked: Some(text()), rows: text(), pair: (text(), true) }
+        Whole { kinds, map, secrets, counts, asked: Some(text()), rows: text(), pair: (text(), true) }
     }
 
     #[test]
     fn only_texts_are_changed_and_each_as_what_it_is() {
-        let change = |text: Text, _: &str| match text {
+        let change = |text: Text<'_>, _: &str| match text {
             Text::Free => "free".to_owned(),
+            Text::Secret(name) => format!("secret {name}"),
             Text::Statement => "statement".to_owned(),
             Text::Data => "data".to_owned(),
         };
         let changed = changed(&whole(), &change).unwrap();
         let expected = serde_json::json!({
             "kinds": ["plain", {"named": {"name": "free", "id": "x"}}, {"one": "free"}, {"two": ["free", 1]}],
-            "map": {"x": "free"}, "counts": {"free": 1}, "asked": "statement", "rows": "data", "pair": ["free", true]
+            "map": {"x": "free", "API_TOKEN": "secret API_TOKEN"}, "secrets": {"api-token": ["free", "free"]}, "counts": {"free": 1}, "asked": "statement", "rows": "data", "pair": ["free", true]
         });
         assert_eq!(changed, expected);
     }

@@ -17,6 +17,7 @@ use super::shelf::{Shelf, Showing};
 use super::store::Postgres;
 use crate::compose::Project;
 use crate::http;
+use crate::journal::Redactor;
 use crate::plan::Plan;
 use crate::plan::model::{self, Action, Deploy, HttpCall, Image, Step};
 use crate::plan::observe::Observed;
@@ -32,7 +33,7 @@ const BUILT: &str = "backout/";
 const ROWS: &str = "rows.jsonl";
 
 /// How the real world is set up.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// Who makes everything.
     pub owner: Owner,
@@ -46,6 +47,8 @@ pub struct Settings {
     pub reports: PathBuf,
     /// Whether row values are hidden.
     pub hide_values: bool,
+    /// Hides secrets in what is written beside the journal and said meanwhile.
+    pub redactor: Arc<Redactor>,
     /// Whether somebody sits at the terminal.
     pub facilitator: bool,
     /// The folder with recipes for base images.
@@ -70,12 +73,14 @@ impl RealWorld {
     /// # Errors
     /// When the engine's credentials cannot be read.
     pub fn new(engine: Engine, settings: Settings, progress: Arc<Progress>) -> Result<Self, StageError> {
-        let told = Arc::clone(&progress);
+        let (told, redactor) = (Arc::clone(&progress), Arc::clone(&settings.redactor));
+        let hide = Arc::clone(&redactor);
         let options = ImageOptions {
             recipes: settings.recipes.clone(),
             logs: settings.reports.clone(),
             surroundings: docker::Surroundings::of(&settings.environment),
-            progress: Arc::new(move |line: &str| told.say(line)),
+            progress: Arc::new(move |line: &str| told.say(&redactor.text(line))),
+            hide: Arc::new(move |line: &str| hide.text(line)),
         };
         let images = docker::Images::new(engine.clone(), options)?;
         Ok(Self { engine, images, settings, progress })
@@ -84,7 +89,14 @@ impl RealWorld {
     fn shelf(&self, store: &str, plan: &Plan, work: PathBuf) -> Shelf {
         let showing = Showing { hide: self.settings.hide_values, mask: plan.mask.clone() };
         let (rows, naming) = (self.settings.reports.join(ROWS), Naming::of(plan, store));
-        Shelf { store: store.to_owned(), work, rows, showing, naming }
+        Shelf {
+            store: store.to_owned(),
+            work,
+            rows,
+            showing,
+            redactor: Arc::clone(&self.settings.redactor),
+            naming,
+        }
     }
 }
 

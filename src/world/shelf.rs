@@ -1,10 +1,12 @@
 //! Where the rows of a store are kept while a run lasts, and how those that differ are shown.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::named::Naming;
+use crate::journal::Redactor;
 use crate::journal::event::{Named, RowsDiffer};
-use crate::secret::veiled;
+use crate::secret::{files, veiled};
 use crate::state::compare::compare;
 use crate::state::model::{Kept, StoreCapture};
 use crate::state::rows::{self, Cell, RowDifference};
@@ -33,6 +35,8 @@ pub(super) struct Shelf {
     /// Every row that differs is written here.
     pub(super) rows: PathBuf,
     pub(super) showing: Showing,
+    /// Hides secrets in what is written beside the journal.
+    pub(super) redactor: Arc<Redactor>,
     /// How its rows are named; none where they have no names of their own.
     pub(super) naming: Option<Naming>,
 }
@@ -41,7 +45,7 @@ impl Shelf {
     /// Makes the folder for the rows of one capture.
     pub(super) fn make(&self, kept: &str) -> Result<PathBuf, String> {
         let folder = self.folder(kept);
-        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        files::folder(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         Ok(folder)
     }
 
@@ -99,8 +103,8 @@ impl Shelf {
         to: Option<&Path>,
         keys: &Keys,
     ) -> Result<RowsDiffer, String> {
-        let mut file =
-            open_private(&self.rows).map_err(|error| format!("{}: {error}", self.rows.display()))?;
+        let file = files::append(&self.rows).map_err(|error| format!("{}: {error}", self.rows.display()))?;
+        let mut file = std::io::BufWriter::new(file);
         let (mut examples, mut reaching) = (Vec::new(), Reaching::new(keys));
         let naming = self.naming(&table);
         let mut named = naming.map(|_| Named::default());
@@ -113,8 +117,8 @@ impl Shelf {
             if let (Some(naming), Some(named)) = (naming, &mut named) {
                 naming.row(&difference, &shown, keys, named);
             }
-            let line = serde_json::json!({ "store": self.store, "table": table, "row": shown });
-            writeln!(file, "{line}")?;
+            let row = self.redactor.json(&shown)?;
+            writeln!(file, "{}", serde_json::json!({ "store": self.store, "table": table, "row": row }))?;
             if examples.len() < EXAMPLES {
                 examples.push(shown);
             }
@@ -151,12 +155,6 @@ fn sides(before: Option<Kept>, after: Option<Kept>, from: &Path, to: &Path) -> R
         (None, None) => Ok(Rows { from: None, to: None, rest: None }),
         (before, after) => Err(format!("they were kept in two ways: {before:?} and {after:?}")),
     }
-}
-
-fn open_private(path: &Path) -> std::io::Result<std::io::BufWriter<std::fs::File>> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    Ok(std::io::BufWriter::new(file))
 }
 
 impl Showing {

@@ -134,8 +134,7 @@ fn s20_no_secret_reaches_a_journal_or_a_report_and_values_can_be_hidden() {
         let mode = std::fs::metadata(&entry).unwrap().permissions().mode() & 0o777;
         let text = String::from_utf8_lossy(&std::fs::read(&entry).unwrap()).into_owned();
         assert!(!text.contains("hunter2-very-secret"), "{}", entry.display());
-        let holds_values = text.contains("leave at door");
-        assert!(!holds_values || entry.ends_with("journal.jsonl"), "{}", entry.display());
+        assert!(!text.contains("leave at door"), "{}", entry.display());
         assert_eq!(mode, 0o600, "{}", entry.display());
         looked += 1;
     }

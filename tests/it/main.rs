@@ -33,6 +33,7 @@ mod postgres_session;
 mod postgres_split;
 mod rabbitmq_state;
 mod redis_state;
+mod secrets;
 mod stage;
 mod steps;
 mod stores;

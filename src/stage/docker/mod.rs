@@ -48,7 +48,7 @@ pub use capacity::{Capacity, Need, capacity};
 pub use clean::{CleanOptions, Cleaned, Left, clean};
 pub use client::Engine;
 pub use connect::{NoEngine, Surroundings, connect};
-pub use image::{Image, ImageOptions, Images, Progress, Wanted};
+pub use image::{Hide, Image, ImageOptions, Images, Progress, Wanted};
 pub use owner::Owner;
 pub use private::PrivateEngine;
 pub use subnet::Subnet;

@@ -1,6 +1,7 @@
 //! A Docker engine of our own, for machines where `dockerd` is installed and none runs: with its own
 //! socket, data, process file and containers, all below one folder, by which it is found again.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 use super::connect::{Surroundings, connect};
 use super::owner::Owner;
 use super::signal::gone;
+use crate::secret::files;
 use crate::stage::StageError;
 
 /// How long an engine may take to answer first.
@@ -132,14 +134,14 @@ impl PrivateEngine {
     }
 
     fn prepare(&self, owner: &Owner) -> std::io::Result<()> {
-        std::fs::create_dir_all(&self.folder)?;
-        std::fs::write(self.path("owner"), owner.to_string())?;
+        files::folder(&self.folder)?;
+        files::create(&self.path("owner"))?.write_all(owner.to_string().as_bytes())?;
         let system = std::fs::read_to_string("/etc/docker/daemon.json").unwrap_or_default();
-        std::fs::write(self.path("daemon.json"), shared(&system).to_string())
+        files::create(&self.path("daemon.json"))?.write_all(shared(&system).to_string().as_bytes())
     }
 
     fn spawn(&self, program: &[&str]) -> std::io::Result<Child> {
-        let log = std::fs::File::create(self.log())?;
+        let log = files::create(&self.log())?;
         let (name, rest) = program.split_first().unwrap_or((&"dockerd", &[]));
         let mut command = Command::new(name);
         // A group of its own: it must outlive a Ctrl-C until everything on it is removed.

@@ -14,6 +14,7 @@ use super::error::StoreError;
 use super::keep::{Plan, write};
 use super::snapshot::Snapshot;
 use super::tables::{self, Table};
+use crate::secret;
 use crate::state::model::{Deal, Kept, TableData};
 use crate::state::rows::BEFORE;
 
@@ -103,7 +104,7 @@ impl Differing<'_> {
         let copy = self.options.copy.clone().map_err(StoreError::Unsuitable)?;
         let target = PostgresTarget { database: copy, ..self.snapshot.target().clone() };
         let dir = self.options.dir.join(BEFORE);
-        std::fs::create_dir_all(&dir).map_err(|error| StoreError::File {
+        secret::files::folder(&dir).map_err(|error| StoreError::File {
             doing: "cannot make the folder".to_owned(),
             path: dir.display().to_string(),
             reason: error.to_string(),

@@ -39,6 +39,7 @@ impl Bench {
         let said = Arc::clone(&self.said);
         let surroundings = Surroundings { config: Some(self.path("config")), ..Surroundings::default() };
         let options = ImageOptions {
+            hide: std::sync::Arc::new(str::to_owned),
             recipes: None,
             logs: self.path("logs"),
             surroundings,

@@ -27,6 +27,7 @@ impl Bench {
     fn images(&self, engine: &Engine) -> Images {
         let said = Arc::clone(&self.said);
         let options = ImageOptions {
+            hide: std::sync::Arc::new(str::to_owned),
             recipes: Some(self.path("recipes")),
             logs: self.path("logs"),
             surroundings: Surroundings::default(),

@@ -49,6 +49,7 @@ pub(crate) async fn engine() -> Engine {
 
 async fn make_base(engine: &Engine, surroundings: Surroundings) {
     let options = ImageOptions {
+        hide: std::sync::Arc::new(str::to_owned),
         recipes: Some(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/images").into()),
         logs: std::env::temp_dir(),
         surroundings,

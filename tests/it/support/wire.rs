@@ -93,6 +93,7 @@ where
 
 async fn images(project: &Project) -> BTreeMap<String, String> {
     let options = ImageOptions {
+        hide: std::sync::Arc::new(str::to_owned),
         recipes: None,
         logs: std::env::temp_dir(),
         surroundings: Surroundings::of(&std::env::vars().collect()),

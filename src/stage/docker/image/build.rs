@@ -12,8 +12,9 @@ use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 
 use super::context::{self, Context};
-use super::{CACHE, Image, Images, dockerfile};
+use super::{CACHE, Hide, Image, Images, dockerfile};
 use crate::compose::model::{Build, PullPolicy};
+use crate::secret::files;
 use crate::stage::StageError;
 use crate::stage::docker::client::{call, problem};
 use crate::stage::docker::files::piped;
@@ -58,7 +59,7 @@ impl Images {
     ) -> Result<(), StageError> {
         let title = title(build);
         self.say(&format!("building {title}"));
-        let log = Log::create(&self.options.logs, &format!("build-{}", &digest[..12]))?;
+        let log = self.log(&format!("build-{}", &digest[..12]))?;
         let credentials = self.credentials_for(bases).await?;
         let options = self.build_options(build, platform, name, digest);
         let tar = piped(move |out| context.write(out));
@@ -174,23 +175,25 @@ fn title(build: &Build) -> String {
 #[derive(Clone)]
 pub(super) struct Log {
     path: PathBuf,
+    hide: Hide,
     written: Arc<Mutex<(File, VecDeque<String>)>>,
 }
 
 impl Log {
-    pub(super) fn create(folder: &Path, name: &str) -> Result<Self, StageError> {
+    pub(super) fn create(folder: &Path, name: &str, hide: Hide) -> Result<Self, StageError> {
         let path = folder.join(format!("{name}.log"));
-        let created = std::fs::create_dir_all(folder).and_then(|()| File::create(&path));
+        let created = files::folder(folder).and_then(|()| files::create(&path));
         let file = created
             .map_err(|error| StageError::new("keep", format!("log {}", path.display()), error.to_string()))?;
-        Ok(Self { path, written: Arc::new(Mutex::new((file, VecDeque::new()))) })
+        Ok(Self { path, hide, written: Arc::new(Mutex::new((file, VecDeque::new()))) })
     }
 
     /// A log that cannot be written does not stop a build: its end is still in memory.
     pub(super) fn write(&self, line: &str) {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = (self.hide)(line);
         drop(writeln!(written.0, "{line}"));
-        written.1.push_back(line.to_owned());
+        written.1.push_back(line);
         if written.1.len() > SHOWN {
             written.1.pop_front();
         }
@@ -228,16 +231,17 @@ mod tests {
     #[test]
     fn a_log_is_kept_whole_and_its_end_is_shown() {
         let folder = tempfile::tempdir().unwrap();
-        let log = Log::create(folder.path(), "build-1").unwrap();
+        let hide: Hide = Arc::new(|line| line.replace("s3cret", "-"));
+        let log = Log::create(folder.path(), "build-1", hide.clone()).unwrap();
         for number in 0..100 {
-            log.write(&format!("line {number}"));
+            log.write(&format!("s3cret line {number}"));
         }
         let error = log.attach_to(StageError::new("build", "image a", "no"));
         assert_eq!(error.evidence.len(), SHOWN);
-        assert_eq!(error.evidence[SHOWN - 1], "line 99");
+        assert_eq!(error.evidence[SHOWN - 1], "- line 99");
         let kept = std::fs::read_to_string(error.log.unwrap()).unwrap();
-        assert_eq!(kept.lines().count(), 100);
-        let nowhere = Log::create(Path::new("/proc/nowhere"), "x").err().unwrap().to_string();
+        assert_eq!((kept.lines().count(), kept.contains("s3cret")), (100, false));
+        let nowhere = Log::create(Path::new("/proc/nowhere"), "x", hide).err().unwrap().to_string();
         assert!(nowhere.contains("/proc/nowhere/x.log"), "{nowhere}");
     }
 

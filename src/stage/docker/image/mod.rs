@@ -35,6 +35,9 @@ const AT_ONCE: usize = 2;
 /// Is told what is being done, one short line at a time.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// Takes secrets out of a line.
+pub type Hide = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
 /// How images are resolved.
 #[derive(Clone)]
 pub struct ImageOptions {
@@ -46,6 +49,8 @@ pub struct ImageOptions {
     pub surroundings: Surroundings,
     /// Is told what is being done.
     pub progress: Progress,
+    /// A line of a log as it may be written.
+    pub hide: Hide,
 }
 
 /// What an image is wanted from.
@@ -161,6 +166,11 @@ impl Images {
         let own = digests.iter().find(|digest| digest.starts_with(&format!("{repository}@")));
         let digest = own.or(digests.first()).cloned();
         Ok(Some(Image { name: name.to_owned(), id: inspected.id.unwrap_or_default(), digest }))
+    }
+
+    /// A log of this name, beside the others.
+    fn log(&self, name: &str) -> Result<build::Log, StageError> {
+        build::Log::create(&self.options.logs, name, Arc::clone(&self.options.hide))
     }
 
     fn say(&self, what: &str) {

@@ -46,7 +46,7 @@ impl Images {
             return Ok(());
         }
         self.say(&format!("{name} cannot be pulled ({}): making it with {}", why.cause, recipe.display()));
-        let log = Log::create(&self.options.logs, &format!("base-{}", name.replace(['/', ':', '@'], "-")))?;
+        let log = self.log(&format!("base-{}", name.replace(['/', ':', '@'], "-")))?;
         let result = self.import(name, recipe, &log).await;
         result.map_err(|error| {
             log.attach_to(error).with_evidence([format!("it could not be pulled: {}", why.cause)])
