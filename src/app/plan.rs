@@ -28,6 +28,9 @@ pub(super) fn check(inputs: &Inputs, around: &Surroundings, out: &mut dyn Write)
         for remark in warnings(&entry.plan) {
             let _ = writeln!(text, "    warning: {remark}");
         }
+        for without in entry.plan.passed_over() {
+            let _ = writeln!(text, "    note: {without}");
+        }
     }
     let count = drill.scenarios.len();
     let plural = if count == 1 { "" } else { "s" };
@@ -123,12 +126,18 @@ fn scenario(entry: &Entry) -> String {
     for warning in warnings(plan) {
         line("warning", warning);
     }
+    for without in plan.passed_over() {
+        line("note", without);
+    }
     text
 }
 
 fn steps(line: &mut impl FnMut(&str, String), label: &str, steps: &[Step]) {
     for step in steps {
         line(label, format!("{}. {} (at most {} s)", step.number, step.title, step.timeout.as_secs()));
+        for command in step.script().into_iter().flat_map(str::lines) {
+            line("", format!("| {command}"));
+        }
     }
 }
 

@@ -159,6 +159,20 @@ impl Plan {
     pub fn way_back(&self) -> &'static str {
         if self.forward_only.is_some() { "recovery" } else { "rollback" }
     }
+
+    /// What of the pipeline's jobs is not run, a line each.
+    pub fn passed_over(&self) -> impl Iterator<Item = String> {
+        let operations =
+            [("seed", &self.seed), ("change", &self.change), (self.way_back(), &self.rollback.steps)];
+        let steps =
+            operations.into_iter().flat_map(|(name, steps)| steps.iter().map(move |step| (name, step)));
+        steps.flat_map(|(name, step)| {
+            let line = move |it: &PassedOver| {
+                format!("{name} step {} is run without {}: {}", step.number, it.what, it.because)
+            };
+            step.passed_over.iter().map(line)
+        })
+    }
 }
 
 /// A gateway in front of a service.
@@ -227,8 +241,33 @@ pub struct Step {
     /// How long it may take.
     #[serde(with = "crate::millis")]
     pub timeout: Duration,
+    /// What of a pipeline's job is not run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PassedOver>,
     /// Where it is written.
     pub at: Place,
+}
+
+/// A part of a pipeline's job that is not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedOver {
+    /// What it is called.
+    pub what: String,
+    /// Why it is not run.
+    pub because: String,
+    /// Where it is written.
+    pub at: Place,
+}
+
+impl Step {
+    /// The script of a pipeline's job, without what its runner does around it.
+    pub fn script(&self) -> Option<&str> {
+        let Action::Run { command: Some(command), .. } = &self.action else { return None };
+        match &command[..] {
+            [.., flag, script, name, _] if flag == "-c" && name == "job" => Some(script),
+            _ => None,
+        }
+    }
 }
 
 /// What a step does.

@@ -6,8 +6,10 @@ use std::time::Duration;
 use super::context::Context;
 use super::facts::{self, Given};
 use super::model::{Action, Deploy, Image, Step, Strategy};
+use super::pipeline::Resolved;
 use super::{backup, pipeline, statements};
 use crate::compose::model::{Build, PullPolicy, Service};
+use crate::diagnostic::Place;
 use crate::scenario::step::{self as file, Scalar};
 use crate::scenario::timespan::Timespan;
 
@@ -26,9 +28,15 @@ pub(super) enum Owner {
 
 /// Resolves the job at a path, which is all of an operation.
 pub(super) fn only(context: &mut Context<'_>, path: &str, job: &file::JobStep) -> Vec<Step> {
-    let Some((title, action)) = pipeline::step(context, path, job) else { return Vec::new() };
-    let timeout = job.timeout.map_or(STEP, |span| span.0);
-    vec![Step { number: 1, id: job.id.clone(), title, action, timeout, at: context.place(path) }]
+    let Some(resolved) = pipeline::step(context, path, job) else { return Vec::new() };
+    let timeout = job.timeout.map(|span| span.0);
+    vec![numbered(1, job.id.as_ref(), timeout, resolved, context.place(path))]
+}
+
+fn numbered(number: u32, id: Option<&String>, said: Option<Duration>, step: Resolved, at: Place) -> Step {
+    let Resolved { title, action, timeout, passed_over } = step;
+    let timeout = said.or(timeout).unwrap_or(STEP);
+    Step { number, id: id.cloned(), title, action, timeout, passed_over, at }
 }
 
 /// Resolves the steps at a path.
@@ -41,9 +49,8 @@ pub(super) fn build(context: &mut Context<'_>, path: &str, owner: Owner, steps: 
         if let Some(first) = id.and_then(|id| ids.insert(id.clone(), number)) {
             context.wrong(&format!("{at}.id"), format!("step {first} has this id already"));
         }
-        let Some((title, action)) = action(context, &at, owner, step) else { continue };
-        let timeout = timeout.map_or(STEP, |span| span.0);
-        built.push(Step { number, id: id.cloned(), title, action, timeout, at: context.place(&at) });
+        let Some(resolved) = resolved(context, &at, owner, step) else { continue };
+        built.push(numbered(number, id, timeout.map(|span| span.0), resolved, context.place(&at)));
     }
     built
 }
@@ -81,8 +88,8 @@ fn common(step: &file::Step) -> (Option<&String>, Option<Timespan>) {
     }
 }
 
-fn action(context: &mut Context<'_>, at: &str, owner: Owner, step: &file::Step) -> Option<(String, Action)> {
-    match step {
+fn resolved(context: &mut Context<'_>, at: &str, owner: Owner, step: &file::Step) -> Option<Resolved> {
+    let (title, action) = match step {
         file::Step::Run(step) => run(context, at, step),
         file::Step::Deploy(step) => deploy(context, at, step),
         file::Step::Sql(step) => statements::step(context, at, step),
@@ -93,8 +100,9 @@ fn action(context: &mut Context<'_>, at: &str, owner: Owner, step: &file::Step) 
         file::Step::Volume(step) => seed_only(context, at, owner).then(|| volume(context, at, step))?,
         file::Step::Backup(step) => backup::backup(context, at, step),
         file::Step::Restore(step) => backup::restore(context, at, step),
-        file::Step::Job(step) => pipeline::step(context, at, step),
-    }
+        file::Step::Job(step) => return pipeline::step(context, at, step),
+    }?;
+    Some(Resolved { title, action, timeout: None, passed_over: Vec::new() })
 }
 
 fn seed_only(context: &mut Context<'_>, at: &str, owner: Owner) -> bool {

@@ -916,11 +916,10 @@ fn a_rollback_may_be_a_job_of_the_pipeline() {
         .unwrap_or_else(|all| panic!("{}", crate::diagnostic::render(&all)));
     let [step] = &plan.rollback.steps[..] else { panic!("{:?}", plan.rollback.steps) };
     assert_eq!(step.title, "job down of .gitlab-ci.yml in api");
-    let Action::Run { service, command: Some(command), .. } = &step.action else {
-        panic!("{:?}", step.action)
-    };
-    let script = "export A=\"b\"\npsql --file=down.sql\n";
-    assert_eq!((service.as_str(), command.last().map(String::as_str)), ("api", Some(script)));
+    let Action::Run { service, .. } = &step.action else { panic!("{:?}", step.action) };
+    let script = step.script().unwrap();
+    assert!(script.contains("export A=\"b\"\n") && script.contains("\npsql --file=down.sql\n"), "{script}");
+    assert_eq!((service.as_str(), step.timeout.as_secs()), ("api", 600));
     assert!(plan.digests.contains_key("s/.gitlab-ci.yml"), "{:?}", plan.digests);
 
     let wrong = |from: &str, to: &str| {
@@ -932,9 +931,43 @@ fn a_rollback_may_be_a_job_of_the_pipeline() {
         ["there is no job `dwn` in s/.gitlab-ci.yml did you mean `down`?"]
     );
     assert_eq!(
+        wrong("service: api }", "service: api, skip: [ { step: x, because: y } ] }"),
+        ["there is no step `x` in the job `down` "]
+    );
+    assert_eq!(
         wrong("\nexpect:", "\n  steps: [ { wait: { healthy: api } } ]\nexpect:"),
         ["the way back has `steps` and `from` a job among other steps is a step: `- job: { … }`"]
     );
+}
+
+/// The good scenario with a job in the place of its rollback's steps.
+fn from_a_job(said: &str) -> String {
+    let (before, rest) = GOOD.split_once("  steps:").unwrap();
+    let after = rest.split_once("\nexpect:").unwrap().1;
+    format!(
+        "{before}  from: {{ file: .github/workflows/back.yml, job: down, service: api{said} }}\nexpect:{after}"
+    )
+}
+
+#[test]
+fn what_of_a_job_is_not_run_is_in_the_plan_and_what_the_pipeline_says_of_time() {
+    let workflow = "on: workflow_dispatch\njobs:\n  down:\n    timeout-minutes: 2\n    steps:\n      - uses: a/login@v1\n      \
+                    - uses: ./ci/undo\n        with: { tag: '${{ inputs.tag }}' }\n";
+    let action = "inputs: { tag: {} }\nruns:\n  using: composite\n  steps: [ { shell: sh, run: 'undo ${{ inputs.tag }}' } ]\n";
+    let files = [("/s/.github/workflows/back.yml", workflow), ("/s/ci/undo/action.yml", action)];
+    let given = ", given: { inputs: { tag: v1 } }, skip: [ { step: a/login, because: nothing is pushed } ]";
+    let plan = plan_of(&from_a_job(given), &files, false)
+        .unwrap_or_else(|all| panic!("{}", crate::diagnostic::render(&all)));
+    let step = &plan.rollback.steps[0];
+    assert_eq!(step.timeout.as_secs(), 120);
+    assert!(step.script().unwrap().contains("\nundo v1\n"), "{:?}", step.script());
+    let said: Vec<String> = plan.passed_over().collect();
+    assert_eq!(said, ["rollback step 1 is run without a/login@v1: nothing is pushed"]);
+    assert!(plan.digests.contains_key("s/ci/undo/action.yml"), "{:?}", plan.digests);
+    let own = plan_of(&from_a_job(&format!("{given}, timeout: 9s")), &files, false).unwrap();
+    assert_eq!(own.rollback.steps[0].timeout.as_secs(), 9);
+    let mistakes = plan_of(&from_a_job(""), &files, false).unwrap_err();
+    assert_eq!(mistakes.len(), 1, "an input that is not set is an empty text: {mistakes:?}");
 }
 
 #[test]

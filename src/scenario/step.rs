@@ -47,16 +47,38 @@ pub struct JobStep {
     pub id: Option<String>,
     /// The pipeline: a `.gitlab-ci.yml`, or a workflow of GitHub Actions.
     pub file: String,
-    /// The job in it.
+    /// The job in it. `caller/job` names one of several jobs in a workflow that the job `caller` uses.
     pub job: String,
     /// The Compose service that stands for the pipeline's runner: it has bash, what the commands need, and the
     /// files; its entrypoint runs what it is given.
     pub service: String,
-    /// Added to the service's environment; the job's own variables come after.
+    /// The variables of the project and of the pipeline, GitHub's secrets among them. In GitLab CI they win over
+    /// those of the file.
     #[serde(default)]
     pub env: BTreeMap<String, Scalar>,
-    /// How long it may take (default 10 min).
+    /// GitHub's contexts as they would be, by name: `inputs: { tag: v1 }`, `github: { ref: refs/heads/main }`,
+    /// `needs`, `matrix`.
+    #[serde(default)]
+    pub given: BTreeMap<String, serde_json::Value>,
+    /// Steps that are left out because only the pipeline's own service can do them; the scorecard shows them.
+    #[serde(default)]
+    pub skip: Vec<SkippedStep>,
+    /// How long it may take (default: what the pipeline says, else 10 min).
     pub timeout: Option<Timespan>,
+}
+
+/// A step of a job that is left out.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SkippedStep {
+    /// Its name, its `id` or its action (`docker/login-action`); in GitLab CI what is included from elsewhere, or
+    /// the job that hands artifacts on.
+    pub step: String,
+    /// Why the job is the same without it.
+    pub because: String,
+    /// What it would have handed on as outputs.
+    #[serde(default)]
+    pub outputs: BTreeMap<String, Scalar>,
 }
 
 /// `run`: a one-shot Compose service.

@@ -333,6 +333,7 @@ fn remarks(plan: &Plan) -> Vec<String> {
             remarks.push(format!("except {what}: {}", exception.because));
         }
     }
+    remarks.extend(plan.passed_over());
     let allowed = plan.lint.remarks.iter().filter(|remark| remark.allowed.is_some());
     remarks.extend(allowed.map(crate::lint::report::brief));
     for ignored in &plan.project.ignored {

@@ -1,9 +1,12 @@
 //! What `drills/ci/` offers to copy is run here as it is written there, with another drill.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use backout::diagnostic::Source;
+use backout::files::MemoryFiles;
+use backout::pipeline::Request;
 
 const NIGHTLY: &str = "drills/nightly.yaml";
 
@@ -16,9 +19,20 @@ fn offered(name: &str) -> String {
 fn job(name: &str, job: &str, drill: &str) -> Vec<String> {
     let text = offered(name);
     assert!(text.contains(NIGHTLY), "{name} does not run the nightly drill");
-    let read = backout::pipeline::read(&Source::new(name, text.replace(NIGHTLY, drill)), job);
-    let job = read.unwrap_or_else(|all| panic!("{}", backout::diagnostic::render(&all)));
-    job.shell.into_iter().chain([job.script]).collect()
+    let source = Source::new(name, text.replace(NIGHTLY, drill));
+    let variables = [("CI_PIPELINE_SOURCE".to_owned(), "schedule".to_owned())].into();
+    let read = backout::pipeline::read(Request {
+        source: &source,
+        path: &Path::new("/").join(name),
+        files: &MemoryFiles::default(),
+        job,
+        given: &BTreeMap::new(),
+        service: "runner",
+        around: &BTreeMap::new(),
+        variables: &variables,
+        skip: &[],
+    });
+    read.unwrap_or_else(|all| panic!("{}", backout::diagnostic::render(&all))).command()
 }
 
 /// The one command of the Jenkins stage, in the shell that Jenkins uses.

@@ -38,7 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "yaml",
         ],
     ),
-    ("pipeline", &["diagnostic", "yaml"]),
+    ("pipeline", &["diagnostic", "files", "yaml"]),
     ("stage", &["compose", "gateway", "plan", "secret"]),
     ("state", &["secret", "sql"]),
     ("gateway", &["secret", "sql"]),

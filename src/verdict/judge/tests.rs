@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::journal::event::{Ending, Event};
+use crate::plan::model::PassedOver;
 use crate::verdict::model::{Class, OperationResult};
 use crate::verdict::testing::{all_well, captured, ended, entry, events, plan, store, verdict};
 
@@ -292,4 +293,18 @@ fn s24_a_run_cut_short_is_inconclusive_and_never_a_pass() {
     let messages: Vec<&str> = scenario.all_findings().map(|finding| finding.message.as_str()).collect();
     assert!(messages.contains(&"the run was stopped before its end"), "{messages:?}");
     assert!(messages.contains(&"not run: idle"), "{messages:?}");
+}
+
+#[test]
+fn what_of_a_pipelines_job_was_not_run_is_on_the_scorecard() {
+    let mut plan = plan();
+    let passed = PassedOver {
+        what: "a/login".to_owned(),
+        because: "nothing is pushed".to_owned(),
+        at: plan.rollback.at.clone(),
+    };
+    plan.rollback.steps[0].passed_over.push(passed);
+    let scenario = verdict(entry(plan), all_well()).scenarios.remove(0);
+    let expected = "rollback step 1 is run without a/login: nothing is pushed".to_owned();
+    assert!(scenario.remarks.contains(&expected), "{:?}", scenario.remarks);
 }
