@@ -97,11 +97,11 @@ pub struct PassedOver {
 /// What is wrong with the file, and everything that the job asks for that cannot be had here.
 pub fn read(request: Request<'_>) -> Result<Job, Vec<Diagnostic>> {
     let mut reading = reading::Reading::new(request);
-    let root = reading::parse(request.source)?;
+    let (head, root) = gitlab::parse(request.source)?;
     let job = if root.get("jobs").is_some() {
         github::job(&mut reading, &root)
     } else {
-        gitlab::job(&mut reading, &root)
+        gitlab::job(&mut reading, head.as_ref(), root)
     };
     reading.finish(job)
 }

@@ -82,6 +82,16 @@ impl<'r> Reading<'r> {
 
     /// Opens another file of the pipeline, named at a spot.
     pub(super) fn open(&mut self, path: &Path, spot: &Spot) -> Option<Node> {
+        self.opened(path, spot, parse)
+    }
+
+    /// Opens another file and reads it in some way.
+    pub(super) fn opened<T>(
+        &mut self,
+        path: &Path,
+        spot: &Spot,
+        parse: fn(&Arc<Source>) -> Result<T, Vec<Diagnostic>>,
+    ) -> Option<T> {
         let source = match self.request.files.read(path, TEXT_LIMIT) {
             Ok(source) => source,
             Err(problem) => {

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::conditions::Truth;
+use super::inputs::{self, Given};
 use super::merge::{merged, without};
 use super::rules;
 use crate::pipeline::reading::Reading;
@@ -58,7 +59,9 @@ impl Includes<'_, '_> {
         }
         let local = node.get("local").or(Some(node)).filter(|local| local.text().is_some());
         match local {
-            Some(local) if !local.text().unwrap_or_default().contains("://") => self.local(local),
+            Some(local) if !local.text().unwrap_or_default().contains("://") => {
+                self.local(local, &handed_to(node))
+            }
             _ => {
                 self.elsewhere(node);
                 Vec::new()
@@ -74,7 +77,7 @@ impl Includes<'_, '_> {
     }
 
     /// Files of the repository, by their path from its top.
-    fn local(&mut self, node: &Node) -> Vec<Node> {
+    fn local(&mut self, node: &Node, given: &Given) -> Vec<Node> {
         let written = node.text().unwrap_or_default();
         let pattern = written.trim_start_matches('/');
         let paths = if pattern.contains('*') {
@@ -87,16 +90,17 @@ impl Includes<'_, '_> {
         if paths.is_empty() {
             self.reading.wrong(node.spot.mistake(format!("no file is called like `{written}`")));
         }
-        paths.iter().filter_map(|path| self.file(path, node)).collect()
+        paths.iter().filter_map(|path| self.file(path, node, given)).collect()
     }
 
-    fn file(&mut self, path: &Path, node: &Node) -> Option<Node> {
+    fn file(&mut self, path: &Path, node: &Node, given: &Given) -> Option<Node> {
         self.read += 1;
         if self.read > FILES {
             self.reading.wrong(node.spot.mistake("too many files include each other"));
             return None;
         }
-        let root = self.reading.open(&self.repository.join(path), &node.spot)?;
+        let (head, body) = self.reading.opened(&self.repository.join(path), &node.spot, inputs::parse)?;
+        let root = inputs::filled_in(self.reading, head.as_ref(), body, given);
         Some(self.whole(&root))
     }
 
@@ -131,6 +135,12 @@ impl Includes<'_, '_> {
         let help = format!("say why it brings nothing: `skip: [ {{ step: \"{name}\", because: … }} ]`");
         self.reading.obstacle(&node.spot, message, help);
     }
+}
+
+/// The inputs that an entry hands to its file.
+fn handed_to(node: &Node) -> Given {
+    let entries = node.get("inputs").into_iter().flat_map(Node::entries);
+    entries.map(|entry| (entry.key.clone(), entry.value.to_json())).collect()
 }
 
 /// By what an include that stands elsewhere may be called.

@@ -4,8 +4,10 @@
 mod artifacts;
 mod conditions;
 mod include;
+mod inputs;
 mod merge;
 mod rules;
+mod unset;
 mod variables;
 
 #[cfg(test)]
@@ -13,6 +15,7 @@ mod tests;
 
 use std::time::Duration;
 
+pub(super) use inputs::parse;
 use merge::Configuration;
 use variables::Variables;
 
@@ -79,9 +82,12 @@ const KEYS: [&str; 35] = [
 ];
 
 /// Reads a job.
-pub(super) fn job(reading: &mut Reading<'_>, root: &Node) -> Option<Job> {
+pub(super) fn job(reading: &mut Reading<'_>, head: Option<&Node>, root: Node) -> Option<Job> {
     let name = reading.request.job;
-    let root = include::whole(reading, root);
+    let given = reading.request.given.get("inputs").and_then(|inputs| inputs.as_object());
+    let given = given.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let root = inputs::filled_in(reading, head, root, &given);
+    let root = include::whole(reading, &root);
     let configuration = Configuration::new(&root);
     let known: Vec<&str> = configuration.jobs().collect();
     if !known.contains(&name) {
@@ -113,6 +119,9 @@ pub(super) fn job(reading: &mut Reading<'_>, root: &Node) -> Option<Job> {
     }
     for node in [before, Some(main), after].into_iter().flatten() {
         names_of_gitlab(reading, &variables, node);
+        if handed.files.is_empty() {
+            unset::note(reading, &variables, &text, node);
+        }
     }
     let allowed = rules.allow_failure.as_ref().or_else(|| merge::own(&job, "allow_failure"));
     script.line(format!("finish {}", allowed.map(exit_codes).unwrap_or_default()).trim_end());

@@ -281,3 +281,41 @@ down:
     assert_eq!((job.timeout.map(|time| time.as_secs()), job.passed_over.len()), (Some(5400), 2));
     assert!(job.script.contains("export CI_ENVIRONMENT_NAME=\"prod\""), "{}", job.script);
 }
+
+#[test]
+fn a_variable_that_nothing_sets_is_said() {
+    let text = "variables: { A: a }\ndown:\n  script:\n    - 'for HOST in x; do B=1; done; read -r D <<<x; echo $A $B $HOST $D $HOME ${E:-e} $MISSING'\n";
+    let said = |case: Case| case.read().passed_over.into_iter().map(|it| it.what).collect::<Vec<_>>();
+    assert_eq!(said(case(text)), ["$MISSING"]);
+    assert!(said(case(text).around("MISSING", "")).is_empty());
+}
+
+#[test]
+fn files_take_inputs() {
+    let main = "\
+spec:
+  inputs:
+    place: { options: [staging, production] }
+    job: { default: down }
+---
+include: { local: ci/part.yml, inputs: { to: 'host-$[[ inputs.place ]]', on: true } }
+$[[ inputs.job ]]:
+  extends: .part
+  variables: { PLACE: '$[[ inputs.place | expand_vars ]]' }
+";
+    let part = "\
+spec:
+  inputs: { to: {}, on: { type: boolean }, list: { type: array, default: [echo a, echo b] } }
+---
+.part: { script: ['echo $[[ inputs.to ]] $PLACE', '$[[ inputs.list ]]'], allow_failure: '$[[ inputs.on ]]', after_script: '$[[ inputs.list ]]' }
+";
+    let given = |place: &str| {
+        case(main).file("/r/ci/part.yml", part).given("inputs", serde_json::json!({ "place": place }))
+    };
+    assert_eq!(given("staging").run(), out(0, "host-staging staging\na\nb\na\nb\n"));
+    assert_eq!(given("nowhere").mistakes(), ["3: the input `place` does not take `nowhere`, which is given"]);
+    let none = case(main).file("/r/ci/part.yml", part);
+    assert_eq!(none.mistakes()[0], "3: the input `place` is not given");
+    let bad = case("spec: { inputs: {} }\n---\ndown: { script: 'echo $[[ inputs.x | truncate(0,1) ]]' }\n");
+    assert_eq!(bad.mistakes(), ["3: `inputs.x | truncate(0,1)` is not filled in here"]);
+}
