@@ -101,7 +101,9 @@ impl<'r> Reading<'r> {
         };
         match parse(&source) {
             Ok(root) => {
-                self.sources.push(source);
+                if !self.sources.iter().any(|known| known.name == source.name) {
+                    self.sources.push(source);
+                }
                 Some(root)
             }
             Err(mistakes) => {

@@ -315,11 +315,13 @@ fn an_action_of_the_repository_is_its_steps() {
 - run: echo ${{ steps.a.outputs.said }} ${{ steps.a.outcome }} [$OUTER]
 - { id: b, uses: ./.github/actions/say, with: { tag: v2, where: there } }
 - run: echo not here
-- { run: 'echo ${{ steps.b.outcome }}', if: failure() }";
+- { run: 'echo ${{ steps.b.outcome }}', if: failure() }
+- { uses: ./.github/actions/say, if: always(), with: { tag: v3 } }";
     let case = case("", steps).file("/r/.github/actions/say/action.yml", ACTION);
-    let said = "out .github/actions/say .\njob success\nv1-here success []\n .github/actions/say .\ncleared\njob success\nfailure\n";
+    let said = "out .github/actions/say .\njob success\nv1-here success []\n .github/actions/say .\ncleared\njob success\nfailure\n\
+                \x20.github/actions/say .\njob failure\n";
     assert_eq!(case.run(), out(2, said));
-    assert_eq!(case.read().sources.len(), 2);
+    assert_eq!(case.read().sources.len(), 1, "a file is one, however often it is used");
 }
 
 #[test]
