@@ -51,6 +51,7 @@ impl Writer<'_, '_> {
             return self.local(step, scope, uses);
         }
         if action == "actions/checkout" {
+            self.has_files = true;
             self.checkout(step, scope);
             self.nothing(&step.key, &step.condition, "the files are there");
             return Some(BTreeMap::new());

@@ -76,6 +76,18 @@ impl<'l> Lookup<'l> {
         inputs.get(&name.to_lowercase()).cloned().unwrap_or(Ok(Term::Known(Value::Null)))
     }
 
+    fn all_inputs(&self) -> Result<Term, Obstacle> {
+        let inputs = if self.scope.action.is_some() { &self.scope.inputs } else { &self.workflow.inputs };
+        let mut all = serde_json::Map::new();
+        for (name, term) in inputs {
+            match term.clone()? {
+                Term::Known(value) => all.insert(name.clone(), value),
+                Term::Shell(_) | Term::Unknown => return Err(missing("inputs", &[])),
+            };
+        }
+        Ok(Term::Known(Value::Object(all)))
+    }
+
     fn env(&self, name: &str) -> Result<Term, Obstacle> {
         let of_step = self.scope.env.iter().rev().find(|(known, _)| known == name);
         match of_step {
@@ -166,6 +178,9 @@ impl Contexts for Lookup<'_> {
         let words: Vec<&str> = keys.iter().map(String::as_str).collect();
         match (name, &words[..]) {
             ("inputs", [input]) => self.input(input),
+            ("inputs", []) => self.all_inputs(),
+            // What else stands there, nobody can know.
+            ("github" | "runner" | "env" | "secrets" | "vars" | "steps", []) => Err(missing(name, &[])),
             ("secrets", [secret]) => self.secret(secret),
             ("vars", [variable]) => self.handed_over("vars", variable),
             ("env", [variable]) => self.env(variable),
@@ -197,6 +212,10 @@ fn is_key(name: &str) -> bool {
 
 /// Something that only the scenario can say.
 fn missing(context: &str, keys: &[String]) -> Obstacle {
+    if keys.is_empty() {
+        let help = "name what is needed of it, such as `github.ref`";
+        return Obstacle::new(format!("not all of `{context}` is known here"), help);
+    }
     let path: String = keys.iter().map(|key| format!(".{key}")).collect();
     let message = format!("`{context}{path}` is not known here");
     let inner = keys.iter().rev().fold("…".to_owned(), |inner, key| format!("{{ {key}: {inner} }}"));

@@ -62,6 +62,8 @@ pub(super) struct Writer<'w, 'r> {
     pub(super) ran: usize,
     /// How many actions were entered.
     pub(super) entered: usize,
+    /// Whether a step has checked the repository out.
+    pub(super) has_files: bool,
 }
 
 /// A step that is being written.
@@ -83,7 +85,18 @@ impl<'w, 'r> Writer<'w, 'r> {
         shell: &'static str,
     ) -> Self {
         let (script, handed, variables) = (Script::default(), workflow.handed.clone(), BTreeSet::new());
-        Self { reading, workflow, job, shell, script, handed, variables, ran: 0, entered: 0 }
+        Self {
+            reading,
+            workflow,
+            job,
+            shell,
+            script,
+            handed,
+            variables,
+            ran: 0,
+            entered: 0,
+            has_files: false,
+        }
     }
 
     /// Reads values as they are seen from a scope.
@@ -122,6 +135,7 @@ impl<'w, 'r> Writer<'w, 'r> {
                 None
             }
             (Some(condition), Some(skip)) => {
+                self.has_files |= action.starts_with("actions/checkout");
                 self.reading.pass_over(&node.spot, label, skip.because.clone());
                 self.nothing(&key, &condition, &format!("passed over: {}", skip.because));
                 Some(skip.outputs.clone())
@@ -200,6 +214,7 @@ impl<'w, 'r> Writer<'w, 'r> {
         let folder = self.folder(step.node, scope);
         let body = self.with_values(scope, |values| values.body(run));
         self.ran += 1;
+        self.files(step.node);
         let (words, body) = (words?, body?);
         self.script.line(&format!("if {}; then", step.condition));
         self.script.line("(");
@@ -215,6 +230,17 @@ impl<'w, 'r> Writer<'w, 'r> {
         self.script.line(")");
         self.script.line(&format!("ended {} $? {}\nelse skipped {}; fi", step.key, step.goes_on, step.key));
         None
+    }
+
+    /// A job begins in an empty folder, until a step checks the repository out; here its files are there.
+    fn files(&mut self, node: &Node) {
+        if !std::mem::replace(&mut self.has_files, true) {
+            let service = self.reading.request.service;
+            let because = format!(
+                "no step before it checks the repository out, and the files of `{service}` are there"
+            );
+            self.reading.pass_over(&node.spot, "the empty folder that GitHub begins with", because);
+        }
     }
 
     /// The variables of the step and of the actions around it.

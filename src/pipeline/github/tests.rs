@@ -248,7 +248,7 @@ fn a_step_that_only_the_service_can_do_is_skipped_by_name() {
     let job = skipped.read();
     let passed: Vec<String> =
         job.passed_over.iter().map(|it| format!("{} {}", it.at.line, it.what)).collect();
-    assert_eq!(passed, ["7 aws/login@v2", "8 Log in"]);
+    assert_eq!(passed[..2], ["7 aws/login@v2", "8 Log in"]);
     let without = case("", steps).skip("ecr", &[]).skip("Log in", &[]).skip("Lock in", &[]);
     assert_eq!(
         without.mistakes(),
@@ -270,7 +270,39 @@ fn a_cache_is_empty_and_an_upload_keeps_nothing() {
 - { uses: actions/upload-artifact@v4, if: always() }";
     let case = case("", steps);
     assert_eq!(case.run(), out(0, "made\n"));
-    assert_eq!(case.read().passed_over.len(), 2);
+    let passed: Vec<String> = case.read().passed_over.into_iter().map(|it| it.what).collect();
+    assert_eq!(
+        passed,
+        ["actions/cache@v4", "the empty folder that GitHub begins with", "actions/upload-artifact@v4"]
+    );
+}
+
+#[test]
+fn files_that_no_step_has_checked_out_are_said() {
+    let said = |steps: &str| {
+        let passed = case("", steps).skip("actions/checkout", &[]).read().passed_over.into_iter();
+        passed.map(|it| (it.at.line, it.what)).collect::<Vec<_>>()
+    };
+    let without = (7, "the empty folder that GitHub begins with".to_owned());
+    assert_eq!(said("- run: cat sub/file\n- run: cat sub/file"), [without.clone()]);
+    assert_eq!(said("- run: echo\n- uses: actions/checkout@v4\n- run: cat sub/file")[0], without);
+    assert_eq!(
+        said("- uses: actions/checkout@v4\n- run: cat sub/file"),
+        [(7, "actions/checkout@v4".to_owned())]
+    );
+    assert!(case("", "- uses: actions/checkout@v4\n- run: cat sub/file").read().passed_over.is_empty());
+}
+
+#[test]
+fn the_whole_of_a_context_is_only_what_is_known_of_it() {
+    let on = "on: { workflow_dispatch: { inputs: { a: {}, b: { default: x } } } }";
+    let text = |name: &str| {
+        format!("{on}\njobs:\n  down:\n    steps:\n      - run: echo '${{{{ toJSON({name}) }}}}'\n")
+    };
+    let inputs = Case::new(PATH, "down", &text("inputs")).given("inputs", json!({ "a": "1" }));
+    assert_eq!(inputs.run(), out(0, "{\n  \"a\": \"1\",\n  \"b\": \"x\"\n}\n"));
+    let github = Case::new(PATH, "down", &text("github")).given("github", on_main());
+    assert_eq!(github.mistakes(), ["5: not all of `github` is known here"]);
 }
 
 #[test]
