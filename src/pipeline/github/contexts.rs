@@ -98,7 +98,9 @@ impl<'l> Lookup<'l> {
     }
 
     fn step(&self, id: &str, keys: &[&str]) -> Result<Term, Obstacle> {
-        let Some(step) = self.scope.steps.get(id) else { return Ok(Term::Known(Value::Null)) };
+        let same = |known: &&String| known.eq_ignore_ascii_case(id);
+        let Some(id) = self.scope.steps.keys().find(same) else { return Ok(Term::Known(Value::Null)) };
+        let step = &self.scope.steps[id];
         let key = format!("{}{id}", self.scope.prefix);
         match (keys, step) {
             (["outputs", name], Some(outputs)) => outputs.get(*name).map_or_else(

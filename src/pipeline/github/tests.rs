@@ -70,7 +70,7 @@ fn the_first_step_that_fails_ends_the_job_but_for_those_that_ask() {
 fn a_step_may_fail_where_it_says_so() {
     let steps = "\
 - { run: exit 4, continue-on-error: true, id: a }
-- run: echo ${{ steps.a.outcome }} ${{ steps.a.conclusion }}";
+- run: echo ${{ steps.A.outcome }} ${{ steps.a.conclusion }}";
     assert_eq!(said(steps), out(0, "failure success\n"));
     let job = "jobs:\n  down:\n    continue-on-error: true\n    steps:\n      - run: exit 4\n";
     let (code, said) = Case::new(PATH, "down", job).run();
@@ -283,9 +283,9 @@ fn files_that_no_step_has_checked_out_are_said() {
         let passed = case("", steps).skip("actions/checkout", &[]).read().passed_over.into_iter();
         passed.map(|it| (it.at.line, it.what)).collect::<Vec<_>>()
     };
-    let without = (7, "the empty folder that GitHub begins with".to_owned());
-    assert_eq!(said("- run: cat sub/file\n- run: cat sub/file"), [without.clone()]);
-    assert_eq!(said("- run: echo\n- uses: actions/checkout@v4\n- run: cat sub/file")[0], without);
+    let without = || (7, "the empty folder that GitHub begins with".to_owned());
+    assert_eq!(said("- run: cat sub/file\n- run: cat sub/file"), [without()]);
+    assert_eq!(said("- run: echo\n- uses: actions/checkout@v4\n- run: cat sub/file")[0], without());
     assert_eq!(
         said("- uses: actions/checkout@v4\n- run: cat sub/file"),
         [(7, "actions/checkout@v4".to_owned())]
