@@ -12,6 +12,7 @@ use crate::lint::report;
 use crate::plan::forward_only::ForwardOnly;
 use crate::plan::model::{Entry, Failure, Fault, Plan, Reference, StateKind, Step, Trigger, When};
 use crate::plan::recovery::Recovery;
+use crate::plan::unseen;
 
 const PLAIN: How = How { control: true, hide_values: false, timeout_ms: None, sweep: None, lanes: None };
 
@@ -38,11 +39,11 @@ pub(super) fn check(inputs: &Inputs, around: &Surroundings, out: &mut dyn Write)
     say(out, &text)
 }
 
-/// What the lint says of the change, in one line each; `backout lint` shows more.
+/// What the lint says of the change, and what a sweep will not see, in one line each; `backout lint` shows more.
 fn warnings(plan: &Plan) -> Vec<String> {
     let no_way_back = plan.forward_only.iter().map(|it| format!("forward only: {}", it.because));
     let lint = plan.lint.remarks.iter().filter(|remark| remark.class.is_grave()).map(report::brief);
-    no_way_back.chain(lint).collect()
+    no_way_back.chain(lint).chain(unseen(plan)).collect()
 }
 
 pub(super) fn show(inputs: &Inputs, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {

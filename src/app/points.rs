@@ -9,6 +9,7 @@ use crate::cli::Points;
 use crate::exit;
 use crate::gateway::control::Side;
 use crate::plan::model::Sweep;
+use crate::report::gaps;
 use crate::sweep::{Listed, Spot, Survey, Tried};
 
 pub(super) async fn points(
@@ -22,9 +23,16 @@ pub(super) async fn points(
     let engine = super::engine::find(around).await?;
     let happened = run::happen(drill, engine, &points.how, around, run::Book::Survey).await?;
     let mut text = String::new();
+    let verdict = crate::verdict::judge(&happened.timeline);
     for scenario in &scenarios {
         match happened.timeline.surveys.get(scenario) {
-            Some(survey) => text.push_str(&list(scenario, survey)),
+            Some(survey) => {
+                text.push_str(&list(scenario, survey));
+                let judged = verdict.scenarios.iter().filter(|judged| judged.path == *scenario);
+                for gap in judged.flat_map(|judged| &judged.gaps) {
+                    writeln!(text, " {}", gaps::words(gap)).unwrap_or_default();
+                }
+            }
             None => writeln!(text, "\n {scenario}: nothing was recorded").unwrap_or_default(),
         }
     }

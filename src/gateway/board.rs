@@ -1,6 +1,7 @@
 //! The counts of all routes, and the one mark that somebody waits for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -23,6 +24,8 @@ pub(super) struct Board {
 #[derive(Default)]
 struct Inner {
     record: bool,
+    /// Clients whose asks are passed on and no more.
+    apart: BTreeSet<IpAddr>,
     /// How many asks and answers were reported; above [`MOST`] they are only counted.
     reported: u64,
     counts: BTreeMap<String, Count>,
@@ -62,9 +65,14 @@ impl Board {
         let _ = self.reports.send(report);
     }
 
-    /// Counts begin again.
-    pub(super) fn begin(&self, record: bool) {
-        *self.inner() = Inner { record, ..Inner::default() };
+    /// Counts begin again, without those who are apart.
+    pub(super) fn begin(&self, record: bool, apart: BTreeSet<IpAddr>) {
+        *self.inner() = Inner { record, apart, ..Inner::default() };
+    }
+
+    /// Whether a client goes about its own business.
+    pub(super) fn is_apart(&self, client: IpAddr) -> bool {
+        self.inner().apart.contains(&client)
     }
 
     /// Looks for a mark from now on.

@@ -2,6 +2,7 @@
 //! and output. Times are milliseconds.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -188,6 +189,10 @@ pub enum Order {
     Begin {
         /// Whether each ask and answer is reported.
         record: bool,
+        /// Clients, by address, that go about their own business: what they ask is passed on, and neither
+        /// counted nor held.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        apart: BTreeSet<IpAddr>,
     },
     /// The mark at which a conversation is held once.
     Hold {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,6 +23,9 @@ const BUFFER: usize = 8 * 1024;
 /// How long earlier asks of the connection may take to be answered before one is held.
 const IN_STEP: Duration = Duration::from_secs(10);
 
+/// The number of an ask that is passed on and not counted.
+const UNCOUNTED: u64 = 0;
+
 /// Whether a conversation goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
@@ -37,6 +41,8 @@ pub(super) enum Flow {
 /// One conversation; shared by its two pumps and by whoever gives orders.
 pub(super) struct Conversation {
     pub(super) number: u64,
+    /// The client's address.
+    pub(super) peer: IpAddr,
     route: Arc<Routed>,
     reader: Mutex<Box<dyn Reader>>,
     opaque: AtomicBool,
@@ -69,7 +75,7 @@ struct Unread {
 
 impl Conversation {
     pub(super) fn new(
-        number: u64,
+        (number, peer): (u64, IpAddr),
         route: Arc<Routed>,
         reader: Box<dyn Reader>,
         server: Wire,
@@ -77,6 +83,7 @@ impl Conversation {
     ) -> Self {
         Self {
             number,
+            peer,
             route,
             reader: Mutex::new(reader),
             opaque: AtomicBool::new(false),
@@ -285,7 +292,11 @@ impl Conversation {
         self.flush(Toward::Server, unread).await?;
         self.after_what_is_held(ask).await?;
         let service = &self.route.route.service;
-        let (number, found) = self.route.board.asked(service, self.number, ask);
+        let (number, found) = if self.route.board.is_apart(self.peer) {
+            (UNCOUNTED, None)
+        } else {
+            self.route.board.asked(service, self.number, ask)
+        };
         if let Some(row) = self.route.board.row(service) {
             self.reader().stop_at_row(Some(row));
         }
@@ -320,7 +331,9 @@ impl Conversation {
             Ok(bytes) => {
                 let said = format!("{}: {} (by the gateway)", refusal.code, refusal.message);
                 let answer = Answer { ok: false, said, committed: false };
-                self.route.board.answered(&self.route.route.service, number, &answer);
+                if number != UNCOUNTED {
+                    self.route.board.answered(&self.route.route.service, number, &answer);
+                }
                 self.write(Toward::Client, &bytes).await
             }
             Err(why) => {
@@ -384,7 +397,9 @@ impl Conversation {
         let number = self.asks().open.front().copied();
         let Some(number) = number else { return Ok(()) };
         let (board, service) = (&self.route.board, &self.route.route.service);
-        board.answered(service, number, answer);
+        if number != UNCOUNTED {
+            board.answered(service, number, answer);
+        }
         self.calls().answered(answer, board, service);
         let found = self.asks().hold_after.take_if(|(held, _)| *held == number).map(|(_, found)| found);
         if let Some(found) = found {

@@ -1,6 +1,7 @@
 //! One way through the gateway: its listener, its conversations, its weather.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::{TcpListener, TcpStream};
@@ -47,9 +48,11 @@ impl Routed {
         self.conversations().len()
     }
 
-    /// Holds every conversation.
+    /// Holds every conversation but those that are apart.
     pub(super) fn freeze(&self) {
-        self.conversations().values().for_each(|conversation| conversation.set(Flow::Held));
+        let conversations = self.conversations();
+        let held = conversations.values().filter(|conversation| !self.board.is_apart(conversation.peer));
+        held.for_each(|conversation| conversation.set(Flow::Held));
     }
 
     /// Lets every held conversation go on.
@@ -75,22 +78,25 @@ impl Routed {
     pub(super) async fn listen(self: Arc<Self>, listener: TcpListener, server: String) {
         let mut connections = 0;
         loop {
-            let Ok((client, _)) = listener.accept().await else {
+            let Ok((client, peer)) = listener.accept().await else {
                 // Out of file descriptors: some will be given back.
                 tokio::task::yield_now().await;
                 continue;
             };
             connections += 1;
-            tokio::spawn(self.clone().serve(connections, client, server.clone()));
+            tokio::spawn(self.clone().serve((connections, peer.ip()), client, server.clone()));
         }
     }
 
-    async fn serve(self: Arc<Self>, number: u64, client: TcpStream, server: String) {
+    async fn serve(self: Arc<Self>, (number, peer): (u64, IpAddr), client: TcpStream, server: String) {
         let client = Wire::new(client);
         if self.sky.refuses() {
             return client.reset();
         }
-        self.board.connected(&self.route.service);
+        let is_apart = self.board.is_apart(peer);
+        if !is_apart {
+            self.board.connected(&self.route.service);
+        }
         let server = match TcpStream::connect(&*server).await {
             Ok(server) => Wire::new(server),
             Err(error) => {
@@ -99,11 +105,11 @@ impl Routed {
                 return client.reset();
             }
         };
-        if self.route.protocol == Protocol::Tcp {
+        if self.route.protocol == Protocol::Tcp && !is_apart {
             self.count_connection(number);
         }
         let reader = reader(&self.route);
-        let conversation = Arc::new(Conversation::new(number, self.clone(), reader, server, client));
+        let conversation = Arc::new(Conversation::new((number, peer), self.clone(), reader, server, client));
         self.conversations().insert(number, conversation.clone());
         conversation.carry().await;
         self.conversations().remove(&number);

@@ -94,9 +94,9 @@ impl Gateway {
 
     fn carry_out(&mut self, order: Order) -> Result<String, String> {
         match order {
-            Order::Begin { record } => {
+            Order::Begin { record, apart } => {
                 self.thaw();
-                self.board.begin(record);
+                self.board.begin(record, apart);
                 Ok(String::new())
             }
             Order::Hold { mark, within_ms } => {

@@ -11,6 +11,7 @@ use crate::gateway::call::{Calling, Content};
 use crate::gateway::control::{Conversed, Count};
 use crate::plan::DrillPlan;
 use crate::stage::{Health, Resource, ServiceState};
+use crate::state::changed::Changed;
 use crate::state::model::StoreCapture;
 use crate::state::rows::{RowCounts, RowDifference};
 use crate::sweep::{Case, Survey};
@@ -342,6 +343,18 @@ pub enum Event {
         /// What the gateway had to say besides: what it no longer understood, who could not be reached.
         notes: Vec<String>,
     },
+    /// What a step of the finished run changed in the observed stores (S26). Without this record nobody knows
+    /// what the step did besides its statements that were seen.
+    Accounted {
+        /// Of which operation.
+        operation: Operation,
+        /// The step's number, from 1.
+        step: u32,
+        /// What differs from before the step, by store; stores that hold what they held are left out.
+        changed: BTreeMap<String, Changed>,
+        /// Stores that could not be looked at, and why.
+        unknown: BTreeMap<String, String>,
+    },
     /// What a gateway told of calls to the outside since it was asked last.
     Outside {
         /// The host.
@@ -634,6 +647,7 @@ impl Event {
             | Self::PointReached { .. }
             | Self::PointMissed { .. }
             | Self::Conversed { .. }
+            | Self::Accounted { .. }
             | Self::Outside { .. }
             | Self::FaultInjected { .. }
             | Self::Healed { .. }

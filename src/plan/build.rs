@@ -244,8 +244,11 @@ impl Builder<'_> {
             &scenario.gateways,
             (&scenario.observe.outside, &fields),
             failure.as_ref().zip(scenario.failure.as_ref().map(|written| &written.at)),
-            [&change, back],
-            self.input.records,
+            gateways::Around {
+                operations: [&change, back],
+                served: !traffic.is_empty(),
+                records: self.input.records,
+            },
         );
         let impact = scenario.impact.as_ref().map(|written| impact::build(context, written, &hosts));
         let stateless = stateless(&mut self.context, scenario.staging.as_ref());

@@ -21,16 +21,70 @@ struct Need {
     protocol: Option<Protocol>,
 }
 
+/// What else decides who calls through a gateway.
+pub(super) struct Around<'a> {
+    /// The change and the way back.
+    pub(super) operations: [&'a [Step]; 2],
+    /// Whether clients are served meanwhile: what a service says then is theirs.
+    pub(super) served: bool,
+    /// Whether what operations say to observed stores is to be heard, as a sweep needs it.
+    pub(super) records: bool,
+}
+
+/// Who calls through a gateway.
+#[derive(Default)]
+struct Callers {
+    clients: BTreeSet<String>,
+    /// Those that call through it once they are deployed.
+    deployed: BTreeSet<String>,
+}
+
+impl Callers {
+    /// Those that steps run or run something in, and those that they deploy.
+    fn of(around: &Around<'_>) -> Self {
+        let steps = || around.operations.into_iter().flatten();
+        let deployed = |step: &Step| match &step.action {
+            Action::Deploy(deploy) if !around.served => Some(deploy.service.clone()),
+            _ => None,
+        };
+        Self {
+            clients: steps().filter_map(caller).collect(),
+            deployed: steps().filter_map(deployed).collect(),
+        }
+    }
+
+    /// All that operations run, and those that they deploy and that can be led to a service.
+    fn of_all(&self, context: &Context<'_>, service: &str) -> Self {
+        Self { clients: self.clients.clone(), deployed: self.near(context, service).deployed }
+    }
+
+    fn named(clients: BTreeSet<String>) -> Self {
+        Self { clients, ..Self::default() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.clients.is_empty() && self.deployed.is_empty()
+    }
+
+    /// Those that can be led to a service: nobody calls himself, and who shares no network calls nobody.
+    fn near(&self, context: &Context<'_>, service: &str) -> Self {
+        let near = |all: &BTreeSet<String>| {
+            let near = all.iter().filter(|one| *one != service && share_a_network(context, one, service));
+            near.cloned().collect()
+        };
+        Self { clients: near(&self.clients), deployed: near(&self.deployed) }
+    }
+}
+
 /// Resolves `gateways:`, and adds what the failure needs.
 pub(super) fn build(
     context: &mut Context<'_>,
     written: &[written::Gateway],
     outside: (&[Outside], &BTreeMap<String, BTreeSet<Field>>),
     failure: Option<(&Failure, &Point)>,
-    operations: [&[Step]; 2],
-    records: bool,
+    around: Around<'_>,
 ) -> BTreeMap<String, Gateway> {
-    let callers = callers(operations);
+    let callers = Callers::of(&around);
     let mut gateways = BTreeMap::new();
     for (index, gateway) in written.iter().enumerate() {
         let path = format!("gateways.{index}");
@@ -38,22 +92,24 @@ pub(super) fn build(
             continue;
         }
         let named = known(context, &path, &gateway.clients);
-        let clients = if gateway.clients.is_empty() { callers.clone() } else { named };
+        let all = gateway.clients.is_empty();
+        let clients = if all { callers.of_all(context, &gateway.service) } else { Callers::named(named) };
         let need = Need { service: gateway.service.clone(), path, protocol: gateway.protocol };
         add(context, &mut gateways, &need, gateway.port, clients);
     }
     let (hosts, fields) = outside;
     for (index, host) in hosts.iter().enumerate() {
         if let Some(fields) = fields.get(&host.service) {
-            self::outside(context, &mut gateways, (index, host), fields, &callers);
+            self::outside(context, &mut gateways, (index, host), fields, &callers.clients);
         }
     }
     for need in needs(failure) {
         if !gateways.contains_key(&need.service) {
-            add(context, &mut gateways, &need, None, callers.clone());
+            let all = callers.of_all(context, &need.service);
+            add(context, &mut gateways, &need, None, all);
         }
     }
-    if records {
+    if around.records {
         let new = |service: &&String| !gateways.contains_key(*service);
         let observed = context.databases.keys().cloned().chain(spoken(context).into_keys());
         let observed: BTreeSet<String> = observed.filter(|service| new(&service)).collect();
@@ -85,7 +141,7 @@ fn outside(
         }
         let (port, protocol) = (host.port.unwrap_or(25), Protocol::Smtp);
         let routes = vec![Route { service: service.clone(), port, protocol, outside: Some(fields.clone()) }];
-        gateways.insert(service, Gateway { routes, clients });
+        gateways.insert(service, Gateway { routes, clients, deployed: BTreeSet::new() });
         return;
     }
     if !context.project.services.contains_key(&service) {
@@ -98,7 +154,7 @@ fn outside(
     let there =
         |gateway: &Gateway| gateway.routes.iter().any(|route| route.port == port) && host.clients.is_empty();
     if !gateways.get(&need.service).is_some_and(there) {
-        add(context, gateways, &need, Some(port), clients);
+        add(context, gateways, &need, Some(port), Callers::named(clients));
     }
     let routes = gateways.get_mut(&need.service).map(|gateway| &mut gateway.routes);
     for route in routes.into_iter().flatten().filter(|route| route.port == port) {
@@ -128,7 +184,9 @@ fn known(context: &mut Context<'_>, path: &str, clients: &[String]) -> BTreeSet<
 
 /// A mistake where nobody can call through a gateway.
 fn nobody(context: &mut Context<'_>, path: &str, service: &str) {
-    let message = format!("nobody calls `{service}` through a gateway: no `run` or `exec` step is there");
+    let message = format!(
+        "nobody calls `{service}` through a gateway: no `run`, `exec` or `deploy` step shares a network with it"
+    );
     let diagnostic = context.wrong_key(path, message);
     let list = if path.starts_with("observe") { "observe.outside" } else { "gateways" };
     diagnostic
@@ -141,23 +199,21 @@ fn record(
     context: &mut Context<'_>,
     gateways: &mut BTreeMap<String, Gateway>,
     service: String,
-    callers: &BTreeSet<String>,
+    callers: &Callers,
 ) {
-    let near = |client: &&String| **client != service && share_a_network(context, client, &service);
-    let clients: BTreeSet<String> = callers.iter().filter(near).cloned().collect();
+    let clients = callers.near(context, &service);
     if !clients.is_empty() {
         let need = Need { service, path: "observe".to_owned(), protocol: None };
         add(context, gateways, &need, None, clients);
     }
 }
 
-/// The services that steps run or run something in.
-fn callers(operations: [&[Step]; 2]) -> BTreeSet<String> {
-    let caller = |step: &Step| match &step.action {
+/// The service that a step runs or runs something in.
+fn caller(step: &Step) -> Option<String> {
+    match &step.action {
         Action::Run { service, .. } | Action::Exec { service, .. } => Some(service.clone()),
         _ => None,
-    };
-    operations.into_iter().flatten().filter_map(caller).collect()
+    }
 }
 
 /// What a failure needs; its point is given as it is written too.
@@ -182,16 +238,18 @@ fn add(
     gateways: &mut BTreeMap<String, Gateway>,
     need: &Need,
     port: Option<u16>,
-    mut clients: BTreeSet<String>,
+    mut callers: Callers,
 ) {
-    clients.remove(&need.service);
-    if clients.is_empty() {
+    callers.clients.remove(&need.service);
+    if callers.is_empty() {
         return nobody(context, &need.path, &need.service);
     }
-    clients.iter().for_each(|client| apart(context, need, client));
+    callers.clients.iter().for_each(|client| apart(context, need, client));
     let Some(route) = route(context, need, port) else { return };
-    gateways.entry(need.service.clone()).or_default().routes.push(route);
-    gateways.entry(need.service.clone()).or_default().clients.extend(clients);
+    let gateway = gateways.entry(need.service.clone()).or_default();
+    gateway.routes.push(route);
+    gateway.clients.extend(callers.clients);
+    gateway.deployed.extend(callers.deployed);
 }
 
 /// A mistake where a client shares no network with what it is to call.

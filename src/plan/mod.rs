@@ -28,9 +28,11 @@ mod steps;
 #[cfg(test)]
 mod tests;
 pub mod traffic;
+mod unseen;
 mod wire;
 
 pub use build::{FILE, Input, Planned, scenario};
 pub use drill::{Options, PlannedDrill, drill};
 pub use model::{DrillPlan, Plan};
 pub use secrets::Secrets;
+pub use unseen::unseen;

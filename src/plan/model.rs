@@ -183,9 +183,30 @@ pub struct Gateway {
     /// The services, and their one-shot containers, that call through it.
     #[serde(serialize_with = "crate::secret::word")]
     pub clients: BTreeSet<String>,
+    /// The services that call through it once an operation has deployed them: what they say until they are well
+    /// belongs to that step, as a service may migrate when it starts.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub deployed: BTreeSet<String>,
 }
 
 impl Gateway {
+    /// Whether a step's conversation with what it stands before is led through it.
+    pub fn leads(&self, step: &Step) -> bool {
+        match &step.action {
+            Action::Run { service, .. } | Action::Exec { service, .. } => self.clients.contains(service),
+            Action::Deploy(Deploy { service, .. }) => {
+                self.clients.contains(service) || self.deployed.contains(service)
+            }
+            Action::Host { .. }
+            | Action::Sql { .. }
+            | Action::Http(_)
+            | Action::Wait(_)
+            | Action::Volume { .. }
+            | Action::Backup(_)
+            | Action::Restore(_) => false,
+        }
+    }
+
     /// Whether it stands before nobody: it takes mail itself.
     pub fn is_sink(&self) -> bool {
         self.routes.iter().any(|route| route.protocol == Protocol::Smtp && route.outside.is_some())

@@ -194,7 +194,7 @@ fn impossible_points_are_refused() {
         "step: migrat",
         "no step of the change has the id `migrat`; did you mean `migrate`?",
     );
-    one("step: 1, statement: 2", "step: 2, statement: 1", "step 2 is no `sql`, `run` or `exec` step");
+    one("step: 1, statement: 2", "step: 2, statement: 1", "nobody calls `db` through a gateway");
     one("step: 1, statement: 2", "step: 2, hold: after", "after the last step the change is finished");
     one("step: 1, statement: 2", "statement: 2", "`step` is missing");
     one("statement: 2 }", "log: x, after: 2s }", "one point has one of these: log, after");

@@ -15,13 +15,16 @@ pub(super) fn trigger(
     step: &Step,
     side: Side,
 ) -> Option<Trigger> {
-    if !matches!(step.action, Action::Run { .. } | Action::Exec { .. }) {
+    if !matches!(step.action, Action::Run { .. } | Action::Exec { .. } | Action::Deploy(_)) {
         let message = match name {
             "statement" => {
-                format!("step {} is no `sql`, `run` or `exec` step: it has no statements", step.number)
+                format!(
+                    "step {} is no `sql`, `run`, `exec` or `deploy` step: it has no statements",
+                    step.number
+                )
             }
             name => format!(
-                "step {} calls nobody through a gateway: `{name}` needs a `run` or `exec` step",
+                "step {} calls nobody through a gateway: `{name}` needs a `run`, `exec` or `deploy` step",
                 step.number
             ),
         };

@@ -208,6 +208,7 @@ impl Narrator {
             Event::Intent { .. }
             | Event::SnapshotIntended { .. }
             | Event::Removed { .. }
+            | Event::Accounted { .. }
             | Event::Discarded { .. }
             | Event::Healed { healed: true, .. }
             | Event::OperationEnded { .. }

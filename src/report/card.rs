@@ -102,10 +102,12 @@ pub(super) fn share(counts: Counts) -> String {
 /// What a reader must know to weigh the verdict, and what is no finding and yet worth a line.
 pub(super) fn remarks(scenario: &ScenarioVerdict) -> Vec<String> {
     let mut remarks = Vec::new();
-    let no_effect = walked(scenario).iter().any(|run| run.effect == Some(false));
-    if no_effect {
+    let broken = scenario.runs.iter().any(|run| run.effect == Some(false));
+    if broken && !scenario.had_effect() {
         remarks.push("the failure left nothing of the change: no evidence for level 2".to_owned());
     }
+    remarks.extend(scenario.gaps.iter().map(super::gaps::words));
+    remarks.extend(scenario.sweep.iter().flat_map(|sweep| &sweep.gaps).map(|gap| format!("gap: {gap}")));
     let shown = walked(scenario).into_iter().flat_map(|run| &run.findings);
     let told = shown.filter(|found| found.outcome == Outcome::Pass && STATES.contains(&found.check));
     for line in told.flat_map(|found| &found.evidence) {

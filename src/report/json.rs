@@ -84,6 +84,8 @@ pub struct Scenario {
     pub forward_only: Option<ForwardOnly>,
     /// The points of a sweep, and the cases that stand for them; null where there was none.
     pub sweep: Option<Sweep>,
+    /// The steps that were not seen inside: each caps the level at 2.
+    pub gaps: Vec<Gap>,
     /// The runs.
     pub runs: Vec<Run>,
     /// Findings on the scenario as a whole.
@@ -96,6 +98,35 @@ pub struct Scenario {
     pub impact: Option<Impact>,
     /// Exceptions, states that are not judged, Compose keys without meaning here.
     pub remarks: Vec<String>,
+}
+
+/// Something that a step did and nobody saw how.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Gap {
+    /// The step's operation; null where it is about all steps.
+    pub operation: Option<Operation>,
+    /// The step's number, from 1.
+    pub step: Option<u32>,
+    /// The store.
+    pub store: Option<String>,
+    /// Why it is one.
+    pub why: GapReason,
+    /// What differs in the store and is not explained: `rows of public.orders`.
+    pub what: Vec<String>,
+    /// In words.
+    pub message: String,
+}
+
+/// Why a step was not seen inside.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GapReason {
+    /// No statement that was seen explains what it changed.
+    Unseen,
+    /// The store could not be looked at after it.
+    Unknown,
+    /// The journal does not say what steps changed.
+    NotRecorded,
 }
 
 /// A change without a way back.
@@ -570,6 +601,7 @@ impl From<&ScenarioVerdict> for Scenario {
             images: scenario.images.iter().map(image).collect(),
             digests: scenario.digests.clone(),
             impact: scenario.impact.as_ref().map(Impact::from),
+            gaps: scenario.gaps.iter().map(gap).collect(),
             remarks: cleaned(&scenario.remarks),
         }
     }
@@ -597,6 +629,22 @@ fn sweep(sweep: &SweepVerdict) -> Sweep {
         cases: sweep.cases.iter().map(case).collect(),
         gaps: sweep.gaps.clone(),
         again: sweep.again.map(|again| AgainCase { run: again.run, verdict: again.outcome }),
+    }
+}
+
+fn gap(gap: &model::Gap) -> Gap {
+    let (why, store, what) = match &gap.why {
+        model::GapReason::Unseen { store, what } => (GapReason::Unseen, Some(store), cleaned(what)),
+        model::GapReason::Unknown { store, .. } => (GapReason::Unknown, Some(store), Vec::new()),
+        model::GapReason::NotRecorded => (GapReason::NotRecorded, None, Vec::new()),
+    };
+    Gap {
+        operation: gap.step.map(|(operation, _)| operation),
+        step: gap.step.map(|(_, step)| step),
+        store: store.cloned(),
+        why,
+        what,
+        message: clean(&super::gaps::words(gap)),
     }
 }
 

@@ -3,6 +3,7 @@
 mod card;
 pub mod clients;
 pub mod coverage;
+pub mod gaps;
 mod impact;
 pub mod json;
 pub mod junit;

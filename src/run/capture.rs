@@ -32,6 +32,11 @@ struct Kept {
 }
 
 impl Taken {
+    /// What the stores held, by name.
+    pub(super) fn stores(&self) -> &BTreeMap<String, StoreCapture> {
+        &self.stores
+    }
+
     /// What a store held.
     pub(super) fn store(&self, name: &str) -> Option<&StoreCapture> {
         self.stores.get(name)

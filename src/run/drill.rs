@@ -187,7 +187,9 @@ impl Drill<'_> {
         let lanes = if sweep.is_some() && !self.options.survey { self.lanes } else { 0 };
         site.seeded.expect(count(&due) + lanes);
         for due in due {
-            let aim = Aim { due, at_least: longest, is_swept: sweep.is_some() && !self.options.survey };
+            let is_swept = sweep.is_some() && !self.options.survey;
+            let accounts = sweep.is_some() || !plan.gateways.is_empty();
+            let aim = Aim { due, at_least: longest, is_swept, accounts };
             match self.one(&site, aim).await? {
                 Some(window) => longest = longest.max(window),
                 None => return Ok(Ended::Stopped),

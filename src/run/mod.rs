@@ -1,5 +1,6 @@
 //! Walks through the runs of a drill and records what happens. It knows nothing of pass and fail.
 
+mod accounts;
 mod across;
 mod act;
 mod always;

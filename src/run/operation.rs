@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, oneshot};
 
+use super::accounts::Accounts;
 use super::act::{self, Act, Given};
 use super::interrupt::Interrupt;
 use super::scribe::Scribe;
@@ -115,6 +116,8 @@ pub(super) struct Conduct<'a> {
     pub(super) lines: &'a broadcast::Sender<String>,
     /// Whether clients get their turn after each step.
     pub(super) dwells: bool,
+    /// Where it is noted what each step changed; nowhere in most runs.
+    pub(super) accounts: Option<&'a Accounts>,
 }
 
 /// Does the steps of an operation until one does not succeed.
@@ -134,6 +137,11 @@ pub(super) async fn operation(
             break;
         }
         last = do_step(conduct, operation, step, ears).await?;
+        if let Some(accounts) = conduct.accounts {
+            let looks = Instant::now();
+            accounts.after((conduct.ground, conduct.scribe), (operation, step.number)).await?;
+            dwelt += looks.elapsed();
+        }
         if last.ending != Ending::Ok {
             break;
         }

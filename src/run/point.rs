@@ -15,7 +15,7 @@ use super::wire::Hold;
 use crate::gateway::control::Mark;
 use crate::journal::event::{Ending, Operation};
 use crate::journal::{Event, JournalError};
-use crate::plan::model::{Failure, Fault, Point, Side, Step, Trigger};
+use crate::plan::model::{Action, Failure, Fault, Point, Side, Step, Trigger};
 
 /// How many lines of output a watcher may lag behind.
 const LINES: usize = 4096;
@@ -35,8 +35,15 @@ pub(super) async fn interrupted(
     let exact = matches!(trigger, Trigger::Step(_) | Trigger::Statement { .. } | Trigger::Replica { .. });
     let hold = if exact { failure.point.clone() } else { start_of(&failure.point) };
     let (held, arrival, release) = Held::at(&hold);
-    let conduct =
-        Conduct { ground, scribe, interrupt: &interrupt, held: &held, lines: &lines, dwells: false };
+    let conduct = Conduct {
+        ground,
+        scribe,
+        interrupt: &interrupt,
+        held: &held,
+        lines: &lines,
+        dwells: false,
+        accounts: None,
+    };
     let mut change = Ongoing::new(operation(&conduct, which, steps));
     let within = failure.point.within;
     let reached = match hold_at(&mut change, arrival, within).await {
@@ -61,7 +68,9 @@ pub(super) async fn interrupted(
                 completed: arrival.completed,
                 text: arrival.text,
             })?;
-            break_it(ground, scribe, failure, &mut change, &interrupt, grip).await
+            let starting = starting(failure, steps);
+            let broken = Broken { ground, scribe, failure, starting };
+            broken.break_it(&mut change, &interrupt, grip).await
         }
         Err(seen) => {
             scribe.note(&Event::PointMissed { seen, completed: held.completed() })?;
@@ -116,21 +125,13 @@ async fn hold_on_the_wire(
     }
 }
 
-/// The fault is in place: lets go, and waits for the change to end. Of a change that is to stop, what a
-/// gateway holds back is never sent: its process is dead before its connection is reset.
-async fn go_on(failure: &Failure, change: &mut Change<'_>, grip: Grip) -> Result<Outcome, JournalError> {
-    match grip {
-        // The change may have ended by the fault itself; then nothing waits.
-        Grip::Step(release) => drop(release.send(())),
-        Grip::Wire(hold) if failure.stop => {
-            let outcome = change.end().await;
-            hold.sever().await;
-            return outcome;
-        }
-        Grip::Wire(hold) => change.alongside(hold.release()).await,
-        Grip::None => {}
+/// The service that the broken step deploys: it is what speaks on the wire there.
+fn starting<'s>(failure: &Failure, steps: &'s [Step]) -> Option<&'s str> {
+    let step = steps.iter().find(|step| step.number == failure.point.step)?;
+    match &step.action {
+        Action::Deploy(deploy) => Some(&deploy.service),
+        _ => None,
     }
-    change.end().await
 }
 
 /// Looks for a point from outside.
@@ -210,49 +211,89 @@ async fn follow(mut lines: crate::stage::Lines, pattern: &Regex) -> Result<Strin
     Err("the service's output ended".to_owned())
 }
 
-/// Injects the faults while the change is held or goes on, then ends or releases it (S5).
-async fn break_it(
-    ground: &Ground,
-    scribe: &Scribe,
-    failure: &Failure,
-    change: &mut Change<'_>,
-    interrupt: &Interrupt,
-    grip: Grip,
-) -> Result<Outcome, JournalError> {
-    let mut abort = None;
-    for (position, planned) in failure.faults.iter().enumerate() {
-        if planned.fault == Fault::Abort {
-            abort = Some(position);
-            continue;
+/// An operation that is at its point.
+struct Broken<'a> {
+    ground: &'a Ground,
+    scribe: &'a Scribe,
+    failure: &'a Failure,
+    /// The service that the step at the point deploys.
+    starting: Option<&'a str>,
+}
+
+impl Broken<'_> {
+    /// Injects the faults while the change is held or goes on, then ends or releases it (S5).
+    async fn break_it(
+        &self,
+        change: &mut Change<'_>,
+        interrupt: &Interrupt,
+        grip: Grip,
+    ) -> Result<Outcome, JournalError> {
+        let Self { ground, scribe, failure, .. } = *self;
+        let mut abort = None;
+        for (position, planned) in failure.faults.iter().enumerate() {
+            if planned.fault == Fault::Abort {
+                abort = Some(position);
+                continue;
+            }
+            scribe.note(&Event::FaultIntended { fault: number(position) })?;
+            let injected = change.alongside(fault::inject(ground, position)).await;
+            // A change that ended well was too quick; one that the fault itself has ended was not.
+            let in_time = !change
+                .has_ended_with(|outcome| outcome.as_ref().is_ok_and(|outcome| outcome.ending == Ending::Ok));
+            scribe.note(&injected.event(number(position), in_time))?;
         }
-        scribe.note(&Event::FaultIntended { fault: number(position) })?;
-        let injected = change.alongside(fault::inject(ground, position)).await;
-        // A change that ended well was too quick; one that the fault itself has ended was not.
-        let in_time = !change
-            .has_ended_with(|outcome| outcome.as_ref().is_ok_and(|outcome| outcome.ending == Ending::Ok));
-        scribe.note(&injected.event(number(position), in_time))?;
+        if let Some(position) = abort {
+            scribe.note(&Event::FaultIntended { fault: number(position) })?;
+        }
+        let began = Instant::now();
+        if failure.stop {
+            interrupt.now();
+        }
+        let outcome = self.go_on(change, grip).await?;
+        if let Some(position) = abort {
+            let acted = outcome.ending == Ending::Interrupted;
+            scribe.note(&Event::FaultInjected {
+                fault: number(position),
+                acted,
+                in_time: acted,
+                evidence: if acted {
+                    "the operation ended, and nothing more of it was sent".to_owned()
+                } else {
+                    "the operation had ended before".to_owned()
+                },
+                took_ms: crate::millis::of(began.elapsed()),
+            })?;
+        }
+        Ok(outcome)
     }
-    if let Some(position) = abort {
-        scribe.note(&Event::FaultIntended { fault: number(position) })?;
+
+    /// The fault is in place: lets go, and waits for the change to end. Of a change that is to stop, what a
+    /// gateway holds back is never sent: its process is dead before its connection is reset.
+    async fn go_on(&self, change: &mut Change<'_>, grip: Grip) -> Result<Outcome, JournalError> {
+        match grip {
+            // The change may have ended by the fault itself; then nothing waits.
+            Grip::Step(release) => drop(release.send(())),
+            Grip::Wire(hold) if self.failure.stop => {
+                let outcome = change.end().await;
+                self.end_what_starts().await?;
+                hold.sever().await;
+                return outcome;
+            }
+            Grip::Wire(hold) => change.alongside(hold.release()).await,
+            Grip::None => {}
+        }
+        change.end().await
     }
-    let began = Instant::now();
-    if failure.stop {
-        interrupt.now();
+
+    /// Of a deploy that is broken while the service speaks, the service is what has to end.
+    async fn end_what_starts(&self) -> Result<(), JournalError> {
+        let Some(service) = self.starting else { return Ok(()) };
+        match self.ground.stage.end(service).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let (message, evidence) = (error.to_string(), error.evidence);
+                self.scribe.note(&Event::Trouble { message, evidence })
+            }
+        }
     }
-    let outcome = go_on(failure, change, grip).await?;
-    if let Some(position) = abort {
-        let acted = outcome.ending == Ending::Interrupted;
-        scribe.note(&Event::FaultInjected {
-            fault: number(position),
-            acted,
-            in_time: acted,
-            evidence: if acted {
-                "the operation ended, and nothing more of it was sent".to_owned()
-            } else {
-                "the operation had ended before".to_owned()
-            },
-            took_ms: crate::millis::of(began.elapsed()),
-        })?;
-    }
-    Ok(outcome)
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::sync::broadcast;
 
+use super::accounts::Accounts;
 use super::always::Always;
 use super::begin::{Use, begin};
 use super::capture::{self, Taken};
@@ -144,6 +145,8 @@ pub(super) struct Aim {
     pub(super) at_least: Duration,
     /// Whether a sweep follows: a finished run then also captures what the whole change leaves.
     pub(super) is_swept: bool,
+    /// Whether the steps of a finished run have to account for what they change: somebody listens to them, or would.
+    pub(super) accounts: bool,
 }
 
 /// One run, up to but without its clean-up. Returns how long its window was, from the first capture
@@ -209,7 +212,7 @@ pub(super) async fn walk_on(
     before: &Taken,
     at_least: Duration,
 ) -> Result<Duration, Halt> {
-    let idle = Aim { due: Due::of(RunKind::Idle), at_least, is_swept: true };
+    let idle = Aim { due: Due::of(RunKind::Idle), at_least, is_swept: true, accounts: false };
     let course = match case.map(|case| (case.tried, case.operation)) {
         Some((Tried::Point(_), operation)) => Course::Broken(operation),
         Some((Tried::Again, _)) => Course::Again,
@@ -245,11 +248,13 @@ pub(super) struct Walk<'a> {
     dwells: bool,
     /// Whether alerts are watched, and given their time.
     heeds: bool,
+    /// Where it is noted what each step changed.
+    accounts: Option<&'a Accounts>,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(ground: &'a Ground, scribe: &'a Scribe) -> Self {
-        Self { ground, scribe, dwells: false, heeds: false }
+        Self { ground, scribe, dwells: false, heeds: false, accounts: None }
     }
 }
 
@@ -327,7 +332,9 @@ impl Walk<'_> {
                 self.operation(Operation::Change, &plan.change).await.map(drop)
             }
             RunKind::Finished if self.may_begin().await? => {
-                let run = Walk { dwells: true, ..*self };
+                let accounts = Accounts::since(before);
+                let accounts = aim.accounts.then_some(&accounts);
+                let run = Walk { dwells: true, accounts, ..*self };
                 run.operation(Operation::Change, &plan.change).await?;
                 if aim.is_swept {
                     run.look_at_rest(Moment::Changed, before).await?;
@@ -458,7 +465,8 @@ impl Walk<'_> {
     async fn unheld(&self, interrupt: &Interrupt, which: Operation, steps: &[Step]) -> Result<Outcome, Halt> {
         let (lines, _) = broadcast::channel(1);
         let (ground, scribe, held) = (self.ground, self.scribe, &Held::nowhere());
-        let conduct = Conduct { ground, scribe, interrupt, held, lines: &lines, dwells: self.dwells };
+        let (dwells, accounts) = (self.dwells, self.accounts);
+        let conduct = Conduct { ground, scribe, interrupt, held, lines: &lines, dwells, accounts };
         Ok(operation(&conduct, which, steps).await?)
     }
 
@@ -671,15 +679,24 @@ impl Walk<'_> {
         }
         let interrupt = Interrupt::new();
         let mut ongoing = Ongoing::new(self.unheld(&interrupt, which, &rollback.steps));
-        if ongoing.until(tokio::time::sleep(rollback.within)).await.is_some() {
+        let began = Instant::now();
+        if ongoing.until(self.charged(began, rollback.within)).await.is_some() {
             self.scribe.note(&Event::RollbackLate)?;
-            let rest = rollback.give_up.saturating_sub(rollback.within);
-            if ongoing.until(tokio::time::sleep(rest)).await.is_some() {
+            if ongoing.until(self.charged(began, rollback.give_up)).await.is_some() {
                 interrupt.now();
             }
         }
         ongoing.end().await?;
         Ok(())
+    }
+
+    /// Returns when an operation has taken so long, without what looking at its steps took.
+    async fn charged(&self, began: Instant, limit: Duration) {
+        let looked = || self.accounts.map_or(Duration::ZERO, |accounts| accounts.looked_since(began));
+        let left = || (limit + looked()).saturating_sub(began.elapsed());
+        while !left().is_zero() {
+            tokio::time::sleep(left()).await;
+        }
     }
 
     /// Waits until each service is as well as it was before, or time is up.

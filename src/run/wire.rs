@@ -1,6 +1,7 @@
 //! An operation's conversations with what it calls, seen and held by gateways.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use super::walk::Ground;
 use crate::gateway::control::{Conversed, Count, Mark, Order, Report};
 use crate::journal::Event;
 use crate::journal::event::{Completed, Operation};
-use crate::plan::model::{Action, Step};
-use crate::stage::{Gateway, StageError};
+use crate::plan::model::{Action, Gateway, Step};
+use crate::stage::{self, StageError};
 
 /// How long a conversation may be held: as long as any fault takes to be seen.
 const HELD: Duration = Duration::from_secs(120);
@@ -22,18 +23,19 @@ const SHOWN: usize = 5_000;
 
 /// The gateways that a step calls through, listened to from before its beginning.
 pub(super) struct Ears {
-    listened: Vec<(String, Arc<dyn Gateway>, UnboundedReceiver<Report>)>,
+    listened: Vec<(String, Arc<dyn stage::Gateway>, UnboundedReceiver<Report>)>,
 }
 
 impl Ears {
     /// Counts begin again: the step is about to start.
     pub(super) async fn of(ground: &Ground, step: &Step) -> Result<Self, StageError> {
         let mut listened = Vec::new();
-        for service in called(ground, step) {
+        for (service, wanted) in ground.plan.gateways.iter().filter(|(_, gateway)| gateway.leads(step)) {
             let Some(gateway) = ground.stage.gateway(service) else { continue };
             let reports = gateway.listen();
-            gateway.order(Order::Begin { record: true }).await?;
-            listened.push((service.to_owned(), gateway, reports));
+            let apart = apart(ground, wanted, step).await?;
+            gateway.order(Order::Begin { record: true, apart }).await?;
+            listened.push((service.clone(), gateway, reports));
         }
         Ok(Self { listened })
     }
@@ -64,16 +66,19 @@ impl Ears {
     }
 }
 
-/// The services that a step calls through a gateway.
-fn called<'a>(ground: &'a Ground, step: &'a Step) -> impl Iterator<Item = &'a str> {
-    let client = match &step.action {
+/// The addresses of services that were deployed before this step, and go about their own business.
+async fn apart(ground: &Ground, gateway: &Gateway, step: &Step) -> Result<BTreeSet<IpAddr>, StageError> {
+    let own = match &step.action {
         Action::Run { service, .. } | Action::Exec { service, .. } => Some(service),
+        Action::Deploy(deploy) => Some(&deploy.service),
         _ => None,
     };
-    let gateways = ground.plan.gateways.iter();
-    let called =
-        gateways.filter(move |(_, gateway)| client.is_some_and(|client| gateway.clients.contains(client)));
-    called.map(|(service, _)| service.as_str())
+    let mut apart = BTreeSet::new();
+    for service in gateway.deployed.iter().filter(|service| Some(*service) != own) {
+        let instances = ground.stage.instances(service).await?;
+        apart.extend(instances.into_iter().flat_map(|instance| instance.addresses));
+    }
+    Ok(apart)
 }
 
 /// Asks and their answers, put together.
@@ -113,7 +118,7 @@ impl Heard {
 
 /// A mark that a gateway looks for.
 pub(super) struct Hold {
-    gateway: Arc<dyn Gateway>,
+    gateway: Arc<dyn stage::Gateway>,
 }
 
 impl Hold {

@@ -9,8 +9,10 @@ mod lex;
 pub mod mariadb;
 mod split;
 mod veil;
+mod words;
 
 pub use effect::{Deallocated, Effect, deallocated, effect};
 pub use fingerprint::fingerprint;
 pub use split::{SplitError, Statement, is_copy_out, is_transaction_control, split, split_message};
 pub use veil::veil;
+pub use words::words;

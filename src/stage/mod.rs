@@ -9,7 +9,7 @@ pub mod faults;
 mod replicas;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,6 +109,10 @@ pub trait Stage: Send + Sync {
 
     /// Sends a signal to a service's first process (S7) and says how.
     async fn kill(&self, service: &str, signal: &str) -> Result<Killed, StageError>;
+
+    /// Ends a service's containers at once, and keeps the engine from starting them again: its restart policy is
+    /// suspended. Those that have ended are left alone.
+    async fn end(&self, service: &str) -> Result<(), StageError>;
 
     /// Stops a service as the engine does: its stop signal, its grace period, then SIGKILL.
     async fn stop(&self, service: &str) -> Result<(), StageError>;
@@ -304,6 +308,8 @@ pub struct Instance {
     pub restarts: u64,
     /// The networks it is on, by Compose name.
     pub networks: Vec<String>,
+    /// Its addresses there; none while it does not run.
+    pub addresses: Vec<IpAddr>,
     /// What it may use at most.
     pub limits: Limits,
 }

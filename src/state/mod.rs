@@ -1,6 +1,7 @@
 //! What a staging store holds: captured, fingerprinted, compared.
 
 mod bytes;
+pub mod changed;
 pub mod compare;
 pub mod documents;
 pub mod files;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::accounting;
 use super::checks::again::{Left, Others};
 use super::checks::{
     again, alerts, always, change, coverage, exceptions, facts, fault, forward_only, gateway, impact,
@@ -90,6 +91,10 @@ fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
     findings.extend(impact::check(plan, touched.as_ref()));
     findings.extend(forward_only::check(plan));
     findings.extend(outside::untried(plan, &happened));
+    let listened = timeline.surveys.contains_key(&plan.path);
+    let gaps = accounting::gaps(plan, &happened, listened);
+    let finished = happened.iter().rev().find(|run| run.kind == RunKind::Finished).copied();
+    findings.extend(gateway::bypassed(plan, finished, &gaps));
     findings.extend(missing_runs(timeline, plan, &runs));
     let sweep = sweep::verdict(timeline, plan, &runs);
     findings.extend(sweep.as_ref().and_then(sweep::untried));
@@ -105,9 +110,10 @@ fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
         required: entry.level,
         outcome,
         met: None,
-        level: level::level(&runs, sweep.as_ref(), !plan.traffic.is_empty()),
+        level: level::level(&runs, sweep.as_ref(), gaps.is_empty(), !plan.traffic.is_empty()),
         counts: sweep.as_ref().map_or_else(|| level::counts(&runs), |sweep| sweep.counts),
         sweep,
+        gaps,
         exercised: control.map(|run| exercised(plan, run, twin)),
         change: plan.change.iter().map(|step| step.title.clone()).collect(),
         rollback: plan.rollback.steps.iter().map(|step| step.title.clone()).collect(),

@@ -1,6 +1,7 @@
 //! From the journal to the verdict. No I/O, no clock, no engine: the same journal gives the same
 //! verdict years later.
 
+mod accounting;
 mod checks;
 mod class;
 mod deeds;

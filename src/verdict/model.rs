@@ -61,6 +61,8 @@ pub struct ScenarioVerdict {
     pub counts: Counts,
     /// The sweep, where there was one.
     pub sweep: Option<SweepVerdict>,
+    /// The steps that are not known inside.
+    pub gaps: Vec<Gap>,
     /// Explicit and state expectations that the control run exercised, of how many.
     pub exercised: Option<(usize, usize)>,
     /// What the steps of the change do, in a few words each.
@@ -99,6 +101,12 @@ impl ScenarioVerdict {
     /// All findings, of the scenario and of its runs.
     pub fn all_findings(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().chain(self.runs.iter().flat_map(|run| &run.findings))
+    }
+
+    /// Whether a failure of the change has left something of it: one of the rollback always finds what the finished
+    /// change left, and says nothing about that.
+    pub fn had_effect(&self) -> bool {
+        super::level::had_effect(&self.runs)
     }
 
     /// The run of a kind that is not a sweep's.
@@ -140,6 +148,37 @@ impl Touched {
     pub fn words(&self) -> String {
         format!("{} {}", self.kind.word(), self.name)
     }
+}
+
+/// Something that a step did and nobody saw how: inside it no point was tried (S26). It caps the level at 2 and leaves
+/// the verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The operation and the step's number, from 1; none where it is about all of them.
+    pub step: Option<(Operation, u32)>,
+    /// What is not explained.
+    pub why: GapReason,
+}
+
+/// Why a step is not known inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GapReason {
+    /// What it changed in a store is not explained by what was seen of it.
+    Unseen {
+        /// The store.
+        store: String,
+        /// What differs, in words: `rows of public.orders`.
+        what: Vec<String>,
+    },
+    /// A store could not be looked at after it.
+    Unknown {
+        /// The store.
+        store: String,
+        /// Why not.
+        why: String,
+    },
+    /// The journal does not say what steps changed.
+    NotRecorded,
 }
 
 /// What a sweep came to.

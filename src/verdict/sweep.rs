@@ -200,8 +200,10 @@ mod tests {
     fn s3_live_writes_and_every_way_back_are_level_4() {
         let scenario = judged(&every_point(), &[]);
         let level = |sweep: &SweepVerdict, has_traffic| {
-            crate::verdict::level::level(&scenario.runs, Some(sweep), has_traffic)
+            crate::verdict::level::level(&scenario.runs, Some(sweep), true, has_traffic)
         };
+        let with_a_gap = crate::verdict::level::level(&scenario.runs, scenario.sweep.as_ref(), false, true);
+        assert_eq!(with_a_gap, 2, "what a step did unseen may have had points of its own");
         let sweep = scenario.sweep.clone().unwrap();
         assert_eq!((level(&sweep, true), level(&sweep, false)), (4, 3));
         assert_eq!(level(&SweepVerdict { every_way_back: false, ..sweep }, true), 3);

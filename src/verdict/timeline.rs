@@ -9,6 +9,7 @@ use crate::journal::event::{
 };
 use crate::plan::DrillPlan;
 use crate::stage::{Health, Resource, ServiceState};
+use crate::state::changed::Changed;
 use crate::state::model::StoreCapture;
 use crate::sweep::{Case, Survey};
 use crate::traffic::{Histogram, ReadBack, Segment, Spell};
@@ -128,6 +129,19 @@ pub struct Conversation {
     pub asks: Vec<Conversed>,
     /// What the gateway had to say besides.
     pub notes: Vec<String>,
+}
+
+/// What a step changed in the observed stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The step's operation.
+    pub operation: Operation,
+    /// The step's number.
+    pub step: u32,
+    /// What is not as it was before the step, by store.
+    pub changed: BTreeMap<String, Changed>,
+    /// Stores that could not be looked at, and why.
+    pub unknown: BTreeMap<String, String>,
 }
 
 /// A call to the outside.
@@ -250,6 +264,8 @@ pub struct Run {
     pub point_ms: Option<u64>,
     /// What gateways saw of the steps' conversations.
     pub conversed: Vec<Conversation>,
+    /// What each step changed, in the order of the steps; nothing where that was not looked at.
+    pub accounts: Vec<Account>,
     /// What was heard of calls to the outside.
     pub outside: OutsideHeard,
     /// How often the change was made again, or is being.
@@ -312,6 +328,7 @@ impl Run {
             point: None,
             point_ms: None,
             conversed: Vec::new(),
+            accounts: Vec::new(),
             outside: OutsideHeard::default(),
             round: 0,
             faults: BTreeMap::new(),
@@ -416,6 +433,10 @@ impl Run {
             Event::Conversed { operation, step, count, asks, notes } => {
                 let (count, asks, notes) = (count.clone(), asks.clone(), notes.clone());
                 self.conversed.push(Conversation { operation: *operation, step: *step, count, asks, notes });
+            }
+            Event::Accounted { operation, step, changed, unknown } => {
+                let (changed, unknown) = (changed.clone(), unknown.clone());
+                self.accounts.push(Account { operation: *operation, step: *step, changed, unknown });
             }
             Event::Outside { service, calls, notes, last } => {
                 let round = self.round;

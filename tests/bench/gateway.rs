@@ -50,7 +50,7 @@ struct Figures {
 
 async fn speed(wire: &Wire) {
     wire.inside("pgbench -iqs 10 -U postgres shop 2> /dev/null").await;
-    wire.order(Order::Begin { record: false }).await;
+    wire.order(Order::Begin { record: false, apart: Default::default() }).await;
     let (mut tps, mut p99) = (Vec::new(), Vec::new());
     let rounds = number("ROUNDS", 5);
     for round in 0..rounds {

@@ -41,4 +41,5 @@ mod support;
 mod sweeps;
 mod tidy;
 mod traffic;
+mod unseen;
 mod wire_drills;

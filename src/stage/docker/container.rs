@@ -6,6 +6,7 @@ use std::path::Path;
 use bollard::models::{ContainerCreateBody, HostConfig};
 use futures_util::Stream;
 
+use super::gateway::Made;
 use super::process::{ExecProcess, OneShotProcess};
 use super::spec::{self, Place, Runs, Volume};
 use super::{DockerStage, Engine, files, names, resource};
@@ -18,7 +19,7 @@ pub(super) struct Draft {
     pub(super) name: String,
     pub(super) service: String,
     runs: Runs,
-    place: Place,
+    pub(super) place: Place,
 }
 
 impl Draft {
@@ -189,7 +190,7 @@ impl DockerStage {
         });
         let (networks, network_mode) = self.attachment(name, service)?;
         let anonymous = anonymous.collect();
-        let detours = self.detours(name);
+        let detours = self.detours(name, Made::AtFirst);
         Ok(Place {
             detours,
             networks,

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use futures_util::future::{join_all, try_join_all};
 
 use super::container::Draft;
+use super::gateway::Made;
 use super::look;
-use super::{DockerStage, Served};
+use super::{DockerStage, Runs, Served};
 use crate::stage::{Deploy, StageError};
 
 impl DockerStage {
@@ -25,7 +26,7 @@ impl DockerStage {
             counted += 1;
             let name = self.names().container(service, counted);
             let after = &after;
-            async move { self.draft(service, after, replica, name).await.map(|draft| (replica, draft)) }
+            async move { self.deployed(service, after, replica, name).await.map(|draft| (replica, draft)) }
         });
         let drafts = try_join_all(drafts.collect::<Vec<_>>()).await?;
         self.intend(drafts.iter().flat_map(|(_, draft)| draft.makes()).collect())?;
@@ -60,7 +61,7 @@ impl DockerStage {
         }
         served.counted += 1;
         let name = self.names().container(service, served.counted);
-        let draft = self.draft(service, &after, replica, name).await?;
+        let draft = self.deployed(service, &after, replica, name).await?;
         self.intend(draft.makes())?;
         // It is made before the old one goes: an image that does not exist must not take that down.
         if let Err(error) = self.create(&draft).await {
@@ -73,6 +74,19 @@ impl DockerStage {
         self.state().services.insert(service.to_owned(), Served { runs: after, ..served });
         stopped?;
         Ok(self.engine().start_container(&draft.name).await?)
+    }
+
+    /// A container that calls through the gateways for which deploying it counts.
+    async fn deployed(
+        &self,
+        service: &str,
+        runs: &Runs,
+        replica: u32,
+        name: String,
+    ) -> Result<Draft, StageError> {
+        let mut draft = self.draft(service, runs, replica, name).await?;
+        draft.place.detours = self.detours(service, Made::ByDeploy);
+        Ok(draft)
     }
 
     async fn is_up(&self, service: &str, name: &str) -> Result<bool, StageError> {

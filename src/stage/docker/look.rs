@@ -1,6 +1,7 @@
 //! What the engine says of a container, in the stage's words. Pure.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use bollard::models::{
     ContainerInspectResponse, ContainerStateStatusEnum as Status, HealthStatusEnum, MountPoint,
@@ -40,8 +41,15 @@ pub(super) fn instance(names: &Names, inspected: &ContainerInspectResponse) -> I
         started: state.and_then(|state| state.started_at.clone()).unwrap_or_default(),
         restarts: inspected.restart_count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0),
         networks: networks(names, inspected),
+        addresses: addresses(inspected),
         limits: super::limit::of(inspected.host_config.as_ref()),
     }
+}
+
+fn addresses(inspected: &ContainerInspectResponse) -> Vec<IpAddr> {
+    let networks = inspected.network_settings.as_ref().and_then(|settings| settings.networks.as_ref());
+    let endpoints = networks.into_iter().flat_map(|networks| networks.values());
+    endpoints.filter_map(|endpoint| endpoint.ip_address.as_deref()?.parse().ok()).collect()
 }
 
 /// What a service is, `health` being that of all its containers.

@@ -321,6 +321,10 @@ impl Stage for DockerStage {
         self.send_signal(service, signal).await
     }
 
+    async fn end(&self, service: &str) -> Result<(), StageError> {
+        self.end_for_good(service).await
+    }
+
     async fn stop(&self, service: &str) -> Result<(), StageError> {
         self.each("stop", service, |name| async move { self.engine().stop_container(&name).await }).await
     }

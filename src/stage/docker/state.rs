@@ -161,6 +161,20 @@ impl DockerStage {
         Ok(if ways.contains(&Killed::Engine) { Killed::Engine } else { Killed::Process })
     }
 
+    /// Ends every container of a service by the engine's call, which suspends the restart policy.
+    pub(super) async fn end_for_good(&self, service: &str) -> Result<(), StageError> {
+        for container in self.inspect_containers(service).await? {
+            let id = container.id.as_deref().unwrap_or_default();
+            let Some(pid) = look::pid(&container) else { continue };
+            match self.engine().kill_container(id, "SIGKILL").await {
+                Err(problem) if problem.error.cause.contains("is not running") => {}
+                killed => killed?,
+            }
+            self.noticed(id, Some(pid)).await?;
+        }
+        Ok(())
+    }
+
     async fn signal_one(
         &self,
         container: &ContainerInspectResponse,

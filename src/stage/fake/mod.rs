@@ -260,6 +260,13 @@ impl Stage for FakeStage {
         Ok(killed)
     }
 
+    async fn end(&self, service: &str) -> Result<(), StageError> {
+        if let Some(mut world) = self.begin("end", service)? {
+            world.end(service, 137);
+        }
+        Ok(())
+    }
+
     async fn stop(&self, service: &str) -> Result<(), StageError> {
         if let Some(mut world) = self.begin("stop", service)? {
             world.end(service, 143);

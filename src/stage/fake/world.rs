@@ -192,6 +192,7 @@ impl World {
             started: container.started.to_string(),
             restarts: container.restarts,
             networks: container.networks.iter().cloned().collect(),
+            addresses: Vec::new(),
             limits: container.limits,
         };
         served.containers.iter().enumerate().map(instance).collect()

@@ -1,5 +1,7 @@
 //! Were the change's conversations with an observed database seen by the gateway in front of it (S17)?
 
+use std::collections::BTreeMap;
+
 use crate::journal::event::Operation;
 use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
@@ -7,8 +9,38 @@ use crate::plan::model::{Action, Step};
 use crate::state::compare::{StoreDifferences, TableDifference, compare};
 use crate::state::model::StoreCapture;
 use crate::verdict::footprint;
-use crate::verdict::model::Finding;
+use crate::verdict::model::{Finding, Gap, GapReason};
 use crate::verdict::timeline::{Run, State};
+
+/// For the finished run, where each step is known by what it changed: a step that should have called through the
+/// gateway changed what is behind it, and nothing of the whole change was seen there. Other steps excuse nothing.
+pub(in crate::verdict) fn bypassed(plan: &Plan, run: Option<&Run>, gaps: &[Gap]) -> Vec<Finding> {
+    let Some(run) = run else { return Vec::new() };
+    let mut found: BTreeMap<&str, Finding> = BTreeMap::new();
+    for gap in gaps {
+        let (Some((Operation::Change, number)), GapReason::Unseen { store, .. }) = (gap.step, &gap.why)
+        else {
+            continue;
+        };
+        let step = plan.change.iter().find(|step| step.number == number);
+        let should = |step: &&Step| {
+            !matches!(step.action, Action::Deploy(_))
+                && plan.gateways.get(store).is_some_and(|gateway| gateway.leads(step))
+        };
+        if let Some(step) = step.filter(should).filter(|_| !seen(run, store)) {
+            found.entry(store).or_insert_with(|| finding(store, step));
+        }
+    }
+    found.into_values().collect()
+}
+
+fn finding(service: &str, step: &Step) -> Finding {
+    let message =
+        format!("{service} changed, and none of the change's statements was seen: it bypassed the gateway");
+    Finding::new(Check::Gateway, Outcome::Inconclusive, message).at(&step.at).next(
+        "let the step call the service by its Compose name and port; `gateways:` names another port or more clients",
+    )
+}
 
 /// For runs in which a change was left in place: `then` is the state that it left.
 pub(in crate::verdict) fn check(plan: &Plan, run: &Run, then: Option<&State>) -> Vec<Finding> {
@@ -26,13 +58,7 @@ pub(in crate::verdict) fn check(plan: &Plan, run: &Run, then: Option<&State>) ->
         if !plan.change.iter().all(calls) || seen(run, service) || same(plan, service, was, is) {
             continue;
         }
-        let message = format!(
-            "{service} changed, and none of the change's statements was seen: it bypassed the gateway"
-        );
-        let finding = Finding::new(Check::Gateway, Outcome::Inconclusive, message);
-        findings.push(finding.at(&plan.change[0].at).next(
-            "let the step call the service by its Compose name and port; `gateways:` names another port or more clients",
-        ));
+        findings.push(finding(service, &plan.change[0]));
     }
     findings
 }
@@ -51,8 +77,6 @@ fn same(plan: &Plan, service: &str, was: &StoreCapture, is: &StoreCapture) -> bo
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::journal::event::{Moment, RunKind};
     use crate::plan::model::Gateway;
@@ -63,7 +87,7 @@ mod tests {
     fn unseen(touched: &[&str]) -> Vec<Finding> {
         let (command, environment) = (None, Default::default());
         let action = Action::Run { service: "job".to_owned(), command, environment };
-        let gateway = Gateway { routes: Vec::new(), clients: ["job".to_owned()].into() };
+        let gateway = Gateway { clients: ["job".to_owned()].into(), ..Gateway::default() };
         let touch = |table: &&str| Touch {
             database: "db".to_owned(),
             table: (*table).to_owned(),
@@ -79,6 +103,39 @@ mod tests {
         };
         let run = run_of(RunKind::Interrupted, events(RunKind::Interrupted, store(1000, "1")));
         check(&plan, &run, run.states.get(&Moment::Failed))
+    }
+
+    /// A step whose doings were not seen, and what it changed.
+    fn gap(store: &str, step: u32) -> Gap {
+        let what = vec!["rows of public.orders".to_owned()];
+        Gap {
+            step: Some((Operation::Change, step)),
+            why: GapReason::Unseen { store: store.to_owned(), what },
+        }
+    }
+
+    #[test]
+    fn s17_other_steps_excuse_no_step_that_should_have_called_through_the_gateway() {
+        let (command, environment) = (None, Default::default());
+        let action = Action::Run { service: "job".to_owned(), command, environment };
+        let gateway = Gateway { clients: ["job".to_owned()].into(), ..Gateway::default() };
+        let plan = Plan {
+            change: vec![
+                Step { action, ..step("run job", &[], 15) },
+                crate::verdict::testing::deploy(2, "api"),
+            ],
+            gateways: BTreeMap::from([("db".to_owned(), gateway)]),
+            ..plan()
+        };
+        let run = run_of(RunKind::Finished, events(RunKind::Finished, store(1000, "1")));
+        let found = |gap: Gap| bypassed(&plan, Some(&run), &[gap]).len();
+        assert_eq!((found(gap("db", 1)), found(gap("db", 2)), found(gap("cache", 1))), (1, 0, 0));
+        let mut seen = run.clone();
+        let count =
+            crate::gateway::control::Count { service: "db".to_owned(), asks: 1, ..Default::default() };
+        let (operation, step, asks, notes) = (Operation::Change, 1, Vec::new(), Vec::new());
+        seen.conversed.push(crate::verdict::timeline::Conversation { operation, step, count, asks, notes });
+        assert_eq!(bypassed(&plan, Some(&seen), &[gap("db", 1)]), []);
     }
 
     #[test]

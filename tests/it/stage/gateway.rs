@@ -27,7 +27,7 @@ fn call(client: &str, lines: &[&str]) -> OneShot {
 
 fn gatewayed() -> Options {
     let route = Route { service: "echo".to_owned(), port: 7000, protocol: Protocol::Tcp, outside: None };
-    let wanted = Wanted { routes: vec![route], clients: ["client".to_owned()].into() };
+    let wanted = Wanted { routes: vec![route], clients: ["client".to_owned()].into(), ..Wanted::default() };
     Options { gateways: [("echo".to_owned(), wanted)].into(), ..options() }
 }
 
@@ -79,7 +79,7 @@ async fn mail_goes_no_further_than_the_gateway_which_tells_of_it() {
     let fields = [Field::Header("X-Order".to_owned())].into();
     let route =
         Route { service: "mail".to_owned(), port: 25, protocol: Protocol::Smtp, outside: Some(fields) };
-    let wanted = Wanted { routes: vec![route], clients: ["client".to_owned()].into() };
+    let wanted = Wanted { routes: vec![route], clients: ["client".to_owned()].into(), ..Wanted::default() };
     let options = Options { gateways: [("mail".to_owned(), wanted)].into(), ..options() };
     with_stage(services(), options, |stage, _| async move {
         stage.up(Duration::from_secs(30)).await.unwrap();
@@ -106,7 +106,7 @@ async fn hold_at_a_byte(stage: &dyn Stage) {
     stage.up(Duration::from_secs(30)).await.unwrap();
     let gateway = stage.gateway("echo").unwrap();
     let mut reports = gateway.listen();
-    gateway.order(Order::Begin { record: false }).await.unwrap();
+    gateway.order(Order::Begin { record: false, apart: Default::default() }).await.unwrap();
     gateway.order(mark(What::Bytes(6))).await.unwrap();
     let mut process = stage.run_once(&call("client", &["one", "two", "three"])).await.unwrap();
     let held = loop {
@@ -184,7 +184,7 @@ async fn weather_slows_stops_and_cuts_what_passes_and_heals() {
         let (lines, code) = read(process).await;
         assert_eq!((lines.len(), code), (2, 0), "what waited went on");
 
-        gateway.order(Order::Begin { record: false }).await.unwrap();
+        gateway.order(Order::Begin { record: false, apart: Default::default() }).await.unwrap();
         gateway.order(mark(What::Bytes(4))).await.unwrap();
         let mut process = stage.run_once(&call("client", &["one", "two"])).await.unwrap();
         gateway.held().await.unwrap();

@@ -72,7 +72,7 @@ impl<'a> Trial<'a> {
     async fn begin(wire: &'a Wire, seed: u64) -> Self {
         let log = Log::follow(wire).await;
         let reports = wire.gateway.listen();
-        wire.order(Order::Begin { record: true }).await;
+        wire.order(Order::Begin { record: true, apart: Default::default() }).await;
         let process = wire.start(&["python3", "-u", "load.py", WORKERS, &seed.to_string()]).await;
         Self {
             wire,

@@ -75,7 +75,7 @@ where
     project.services.retain(|name, _| plays(name));
     let route = Route { service: service.to_owned(), port, protocol, outside: None };
     let clients = cast.clients.iter().map(|client| (*client).to_owned()).collect();
-    let wanted = Wanted { routes: vec![route], clients };
+    let wanted = Wanted { routes: vec![route], clients, ..Wanted::default() };
     let images = images(&project).await;
     let options = Options {
         gateways: [(service.to_owned(), wanted)].into(),
@@ -143,7 +143,7 @@ impl Wire {
     /// and the gateway must have understood it.
     pub(crate) async fn talk(&self, command: &[&str]) -> Talk {
         let mut reports = self.gateway.listen();
-        self.order(Order::Begin { record: true }).await;
+        self.order(Order::Begin { record: true, apart: Default::default() }).await;
         let (printed, code) = finish(self.start(command).await).await;
         assert_eq!(code, 0, "{command:?}: {printed}");
         // Whatever was said before this was carried out has arrived.
@@ -161,7 +161,7 @@ impl Wire {
 
     /// The gateway looks for this from now on.
     pub(crate) async fn hold(&self, what: What, side: Side) {
-        self.order(Order::Begin { record: false }).await;
+        self.order(Order::Begin { record: false, apart: Default::default() }).await;
         let mark = Mark { service: self.service.clone(), what, side, all: false };
         self.order(Order::Hold { mark, within_ms: 60_000 }).await;
     }

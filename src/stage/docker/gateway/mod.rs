@@ -30,13 +30,24 @@ use crate::stage::{Done, Gateway, ResourceKind, StageError};
 /// How long a gateway may take to listen, or to answer an order.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What made a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    /// The stage, when it was brought up or put back; or a step that runs one container of its own.
+    AtFirst,
+    /// A step that deploys its service.
+    ByDeploy,
+}
+
 impl DockerStage {
     /// The names and addresses by which a service finds gateways in the place of what it calls, as the
     /// engine writes them into `/etc/hosts`.
-    pub(super) fn detours(&self, client: &str) -> Vec<String> {
+    pub(super) fn detours(&self, client: &str, made: Made) -> Vec<String> {
         let mut hosts = Vec::new();
         for (number, (service, wanted)) in (0..).zip(&self.0.options.gateways) {
-            if client == service || !wanted.clients.contains(client) {
+            let calls =
+                wanted.clients.contains(client) || made == Made::ByDeploy && wanted.deployed.contains(client);
+            if client == service || !calls {
                 continue;
             }
             let Some((network, address)) = self.meeting(client, (service, wanted), number) else { continue };
