@@ -176,9 +176,21 @@ pub(super) async fn happen(
     if matches!(ended, Ok(Ended::Complete | Ended::Stopped)) {
         scribe.note(&Event::Ended)?;
     }
+    if ended.is_ok() {
+        writer.verify().map_err(gone)?;
+    }
     let timeline = Timeline::new(&writer.records());
     let timeline = timeline.ok_or_else(|| AppError::Trouble("the journal is empty".to_owned()))?;
     Ok(Happened { timeline, folder, redactor: writer.redactor(), ended })
+}
+
+/// What was found can only be believed with the journal that it was found in.
+fn gone(error: JournalError) -> AppError {
+    AppError::Trouble(format!(
+        "the journal {} is not as it was written ({}): without it there is no verdict; run the drill again, and let \
+         nothing touch its report folder meanwhile",
+        error.path, error.cause
+    ))
 }
 
 /// A journal that is open.

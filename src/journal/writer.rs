@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -38,6 +39,8 @@ pub struct Writer {
 
 struct State {
     file: File,
+    /// How many bytes the file holds.
+    bytes: u64,
     seq: u64,
     prev: String,
     records: Vec<Record>,
@@ -78,21 +81,16 @@ impl Writer {
         file.set_len(complete as u64).and_then(|()| file.sync_all()).map_err(failed)?;
         let prev = codec::digest(text[..complete].lines().last().unwrap_or_default());
         let before_ms = journal.records.last().map_or(0, |last| last.ms);
-        let state = State {
-            file,
-            seq: journal.records.len() as u64,
-            prev,
-            records: journal.records,
-            heard: BTreeMap::new(),
-        };
+        let (bytes, seq) = (complete as u64, journal.records.len() as u64);
+        let state = State { file, bytes, seq, prev, records: journal.records, heard: BTreeMap::new() };
         let (began, state) = (Instant::now(), Mutex::new(state));
         Ok(Self { path: shown, redactor, began, before_ms, listener, state })
     }
 
     /// Writes to a file that is open already.
     pub fn over(file: File, path: String, redactor: Arc<Redactor>, listener: Listener) -> Self {
-        let state =
-            State { file, seq: 0, prev: codec::digest(""), records: Vec::new(), heard: BTreeMap::new() };
+        let (prev, records, heard) = (codec::digest(""), Vec::new(), BTreeMap::new());
+        let state = State { file, bytes: 0, seq: 0, prev, records, heard };
         Self { path, redactor, began: Instant::now(), before_ms: 0, listener, state: Mutex::new(state) }
     }
 
@@ -119,6 +117,7 @@ impl Writer {
         };
         let line = codec::line(&record);
         self.write(&mut state.file, &line, record.event.announces())?;
+        state.bytes += line.len() as u64 + 1;
         state.heard.extend(as_heard.filter(|heard| *heard != record.event).map(|heard| (record.seq, heard)));
         state.seq += 1;
         state.prev = codec::digest(&line);
@@ -130,6 +129,26 @@ impl Writer {
     /// Hides the drill's secrets in what is written elsewhere.
     pub fn redactor(&self) -> Arc<Redactor> {
         Arc::clone(&self.redactor)
+    }
+
+    /// Looks whether everything that was written can still be read under the journal's name.
+    ///
+    /// # Errors
+    /// When it was removed, replaced or cut meanwhile.
+    pub fn verify(&self) -> Result<(), JournalError> {
+        let failed = |cause: String| JournalError { path: self.path.clone(), cause };
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = std::fs::metadata(&self.path).map_err(|error| failed(error.to_string()))?;
+        let ours = state.file.metadata().map_err(|error| failed(error.to_string()))?;
+        let is_ours = (named.dev(), named.ino()) == (ours.dev(), ours.ino());
+        let is_whole = named.len() == state.bytes;
+        match (is_ours, is_whole) {
+            (true, true) => Ok(()),
+            (false, _) => Err(failed("another file stands in its place".to_owned())),
+            (true, false) => {
+                Err(failed(format!("{} bytes were written, and it holds {}", state.bytes, named.len())))
+            }
+        }
     }
 
     /// Everything that was written so far.
@@ -170,6 +189,24 @@ mod tests {
 
     fn none() -> Arc<Redactor> {
         Arc::new(Redactor::new(&BTreeSet::new()))
+    }
+
+    #[test]
+    fn a_journal_that_was_removed_cut_or_replaced_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let writer = Writer::create(&path, none(), Box::new(|_| {})).unwrap();
+        writer.append(None, &Event::StageUp).unwrap();
+        writer.append(None, &Event::Ended).unwrap();
+        assert!(writer.verify().is_ok());
+        let text = std::fs::read_to_string(&path).unwrap();
+        let cut = &text[..text.find('\n').unwrap() + 1];
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(cut.len() as u64).unwrap();
+        assert!(writer.verify().unwrap_err().cause.contains("bytes were written"), "cut");
+        std::fs::remove_file(&path).unwrap();
+        assert!(writer.verify().is_err(), "removed");
+        std::fs::write(&path, &text).unwrap();
+        assert!(writer.verify().unwrap_err().cause.contains("another file"), "replaced");
     }
 
     #[test]

@@ -81,19 +81,23 @@ fn state(
 ) -> StateExpectation {
     let path = format!("expect.{}", kind.word());
     let at = context.place(if written.is_some() { &path } else { "expect" });
-    let mut except = Vec::new();
+    let (mut except, mut column_order) = (Vec::new(), false);
     let reference = match written {
         None => Reference::Before,
-        Some(file::StateExpectation::AsBefore(exceptions)) => {
-            except = self::except(context, &path, kind, exceptions, change);
+        Some(file::StateExpectation::AsBefore(written)) => {
+            except = self::except(context, &path, kind, &written.except, change);
+            column_order = written.column_order.is_some();
+            if column_order && kind != StateKind::Schema {
+                context.wrong(&format!("{path}.as_before.column_order"), "`column_order` is for the schema");
+            }
             Reference::Before
         }
-        Some(file::StateExpectation::AsBeforePlusAcknowledged(exceptions)) => {
+        Some(file::StateExpectation::AsBeforePlusAcknowledged(written)) => {
             if kind != StateKind::Data {
                 let diagnostic = context.wrong(&path, "`as_before_plus_acknowledged` is for data");
                 diagnostic.help.push("what clients write alters nothing else".to_owned());
             }
-            except = self::except(context, &path, kind, exceptions, change);
+            except = self::except(context, &path, kind, &written.except, change);
             Reference::BeforePlusAcknowledged
         }
         Some(file::StateExpectation::Exact) => {
@@ -112,7 +116,7 @@ fn state(
             Reference::Any(because.clone())
         }
     };
-    StateExpectation { reference, except, at }
+    StateExpectation { reference, except, column_order, at }
 }
 
 fn needs_reason(context: &mut Context<'_>, path: &str, because: &str) {

@@ -897,6 +897,9 @@ pub struct StateExpectation {
     pub reference: Reference,
     /// Differences that are allowed.
     pub except: Vec<Exception>,
+    /// For the schema: whether the order of a table's columns counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub column_order: bool,
     /// Where it is asked for; the place of `expect` where it is not written.
     pub at: Place,
 }

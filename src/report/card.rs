@@ -696,7 +696,7 @@ pub(super) fn stopped(verdict: &Verdict) -> Vec<String> {
         signal => format!("stopped by {signal}: what is above is what was known by then"),
     });
     let cut = (!verdict.complete && verdict.signal.is_none())
-        .then(|| "the journal ends before the drill did: its runner was killed".to_owned());
+        .then(|| "the journal ends before the drill did: it was cut, or its runner was killed".to_owned());
     signal.into_iter().chain(cut).collect()
 }
 

@@ -92,9 +92,9 @@ pub enum ChangeExpectation {
 #[derive(Debug, Clone)]
 pub enum StateExpectation {
     /// As it was before the change, but for the exceptions.
-    AsBefore(Vec<Exception>),
+    AsBefore(AsBefore),
     /// As it was before, plus what clients were promised since, and nothing else.
-    AsBeforePlusAcknowledged(Vec<Exception>),
+    AsBeforePlusAcknowledged(AsBefore),
     /// As before, sequence positions included.
     Exact,
     /// As on a second stage with these steps applied to the seed.
@@ -131,10 +131,23 @@ pub struct Exception {
     pub because: String,
 }
 
-#[derive(Deserialize)]
+/// What is allowed to differ from the state before, and what has to be looked at more closely.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AsBefore {
-    except: Vec<Exception>,
+pub struct AsBefore {
+    /// Differences that are allowed.
+    #[serde(default)]
+    pub except: Vec<Exception>,
+    /// For the schema: whether the order of columns counts.
+    pub column_order: Option<ColumnOrder>,
+}
+
+/// How the order of a table's columns is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnOrder {
+    /// It counts.
+    Exact,
 }
 
 #[derive(Deserialize)]
@@ -156,9 +169,9 @@ impl<'de> Deserialize<'de> for StateExpectation {
             }
             fn visit_str<E: de::Error>(self, name: &str) -> Result<StateExpectation, E> {
                 match name {
-                    "as_before" | "none" => Ok(StateExpectation::AsBefore(Vec::new())),
+                    "as_before" | "none" => Ok(StateExpectation::AsBefore(AsBefore::default())),
                     "as_before_plus_acknowledged" => {
-                        Ok(StateExpectation::AsBeforePlusAcknowledged(Vec::new()))
+                        Ok(StateExpectation::AsBeforePlusAcknowledged(AsBefore::default()))
                     }
                     "exact" => Ok(StateExpectation::Exact),
                     other => Err(E::unknown_variant(other, &NAMES)),
@@ -169,9 +182,9 @@ impl<'de> Deserialize<'de> for StateExpectation {
                     return Err(de::Error::custom("an empty expectation; write `as_before`"));
                 };
                 let expectation = match name.as_str() {
-                    "as_before" => StateExpectation::AsBefore(map.next_value::<AsBefore>()?.except),
+                    "as_before" => StateExpectation::AsBefore(map.next_value()?),
                     "as_before_plus_acknowledged" => {
-                        StateExpectation::AsBeforePlusAcknowledged(map.next_value::<AsBefore>()?.except)
+                        StateExpectation::AsBeforePlusAcknowledged(map.next_value()?)
                     }
                     "as_after" => StateExpectation::AsAfter(map.next_value()?),
                     "any" => StateExpectation::Any(map.next_value::<Because>()?.because),
@@ -202,8 +215,10 @@ impl JsonSchema for StateExpectation {
             "oneOf": [
                 { "enum": ["as_before", "as_before_plus_acknowledged", "none", "exact"] },
                 { "type": "object", "additionalProperties": false, "required": ["as_before"], "properties": {
-                    "as_before": { "type": "object", "additionalProperties": false, "required": ["except"],
-                        "properties": { "except": { "type": "array", "items": exception } } } } },
+                    "as_before": { "type": "object", "additionalProperties": false, "minProperties": 1,
+                        "properties": { "except": { "type": "array", "items": exception },
+                            "column_order": { "const": "exact",
+                                "description": "For the schema: the order of a table's columns counts." } } } } },
                 { "type": "object", "additionalProperties": false, "required": ["as_before_plus_acknowledged"],
                     "properties": { "as_before_plus_acknowledged": { "type": "object",
                         "additionalProperties": false, "required": ["except"],

@@ -246,6 +246,10 @@ impl TryFrom<String> for ObjectName {
     }
 }
 
+/// The attribute of a table that lists its columns as they stand, separated by `, `. Columns are compared by name:
+/// what counts of it is only said where it is asked for.
+pub const COLUMN_ORDER: &str = "column order";
+
 /// What defines an object: attribute by attribute, so that a difference can name the one that changed. There are
 /// tens of thousands of them, most with few attributes and defined as another one is: what is the same may be held
 /// once, and an attribute takes no more than its texts. In JSON an object.

@@ -9,10 +9,10 @@ use crate::plan::Plan;
 use crate::plan::model::{Covers, Exception, Reference, StateKind};
 use crate::stage::ServiceState;
 use crate::state::compare::{
-    LeftoverChange, LeftoverDifference, SequenceChange, StoreDifferences, TableChange, TableDifference,
-    compare,
+    AttributeDifference, LeftoverChange, LeftoverDifference, SchemaDifference, SequenceChange,
+    StoreDifferences, TableChange, TableDifference, compare,
 };
-use crate::state::model::{LeftoverKind, is_in_schema};
+use crate::state::model::{COLUMN_ORDER, Definition, LeftoverKind, ObjectKind, is_in_schema};
 use crate::state::rows::{Cell, RowChange, RowDifference};
 use crate::text::grouped;
 
@@ -37,6 +37,8 @@ pub(super) struct Difference {
     pub(super) covered_by: Option<usize>,
     /// Whether all that differs is values that became NULL.
     pub(super) lost_values: bool,
+    /// Whether it is an object that does not do what it is there for: no exception covers that.
+    is_unusable: bool,
     /// What an exception would name.
     names: Names,
 }
@@ -67,12 +69,14 @@ impl Difference {
             is_unknown: false,
             covered_by: None,
             lost_values: false,
+            is_unusable: false,
             names,
         }
     }
 
     fn covered(mut self, exceptions: &[Exception]) -> Self {
-        self.covered_by = exceptions.iter().position(|exception| self.is_named_by(&exception.covers));
+        let covering = exceptions.iter().position(|exception| self.is_named_by(&exception.covers));
+        self.covered_by = covering.filter(|_| !self.is_unusable);
         self
     }
 
@@ -147,7 +151,7 @@ pub(super) fn differences(
         let differ = compare(store, now);
         found.extend(match kind {
             StateKind::System => Vec::new(),
-            StateKind::Schema => schema(&differ),
+            StateKind::Schema => schema(&differ, judged.is_some_and(|state| state.column_order)),
             StateKind::Data => {
                 let found = tables(&differ, exceptions, database, rows, crashes(plan, database));
                 if plus { promised(plan, database, rows, found) } else { found }
@@ -242,23 +246,75 @@ pub(super) fn resource(kind: crate::stage::ResourceKind) -> &'static str {
     }
 }
 
-fn schema(differ: &StoreDifferences) -> Vec<Difference> {
-    let found = differ.schema.iter().map(|one| {
-        let name = one.object.to_string();
-        let message = match (&one.before, &one.after) {
-            (Some(_), None) => "is gone".to_owned(),
-            (None, _) => "was not there before".to_owned(),
-            (Some(_), Some(_)) => {
-                let changes = one.attributes().into_iter().map(|change| {
-                    let (was, is) = (change.before.unwrap_or("none"), change.after.unwrap_or("none"));
-                    format!("{} {was} → {is}", change.attribute)
-                });
-                changes.collect::<Vec<_>>().join(", ")
-            }
+/// Objects that differ. The order of columns is always said, and counts where it has to be exact.
+fn schema(differ: &StoreDifferences, order_counts: bool) -> Vec<Difference> {
+    differ.schema.iter().flat_map(|one| object(one, order_counts)).collect()
+}
+
+fn object(one: &SchemaDifference, order_counts: bool) -> Vec<Difference> {
+    let new = |message: String| Difference::new(Names::Object(one.object.to_string()), message);
+    let mut found = match (&one.before, &one.after) {
+        (Some(_), None) => vec![new("is gone".to_owned())],
+        (None, _) => vec![new("was not there before".to_owned())],
+        (Some(_), Some(_)) => {
+            let (order, others): (Vec<_>, Vec<_>) =
+                one.attributes().into_iter().partition(|change| change.attribute == COLUMN_ORDER);
+            let changes: Vec<String> = others.iter().map(attribute).collect();
+            let changed = (!changes.is_empty()).then(|| new(changes.join(", ")));
+            let moved = order.iter().filter(|change| is_reordered(change)).map(|change| {
+                let (was, is) = (change.before.unwrap_or_default(), change.after.unwrap_or_default());
+                let message = format!("its columns stand in another order: {was} → {is}");
+                Difference { counts: order_counts, ..new(message) }
+            });
+            changed.into_iter().chain(moved).collect()
+        }
+    };
+    if let Some(how) = unusable(one) {
+        found.iter_mut().for_each(|difference| {
+            difference.is_unusable = true;
+            difference.message = format!("{how}: {}", difference.message);
+        });
+    }
+    found
+}
+
+fn attribute(change: &AttributeDifference<'_>) -> String {
+    let (was, is) = (change.before.unwrap_or("none"), change.after.unwrap_or("none"));
+    format!("{} {was} → {is}", change.attribute)
+}
+
+/// Whether the columns that are on both sides stand in another order: one that came or went is a difference of its own.
+fn is_reordered(change: &AttributeDifference<'_>) -> bool {
+    let columns = |order: Option<&'_ str>| -> Vec<String> {
+        order.unwrap_or_default().split(", ").map(str::to_owned).collect()
+    };
+    let (was, is) = (columns(change.before), columns(change.after));
+    let in_both = |all: &[String], other: &[String]| -> Vec<String> {
+        all.iter().filter(|column| other.contains(column)).cloned().collect()
+    };
+    in_both(&was, &is) != in_both(&is, &was)
+}
+
+/// What makes an object worth nothing although it is there, where that was not so before (S27): no exception covers it.
+fn unusable(one: &SchemaDifference) -> Option<&'static str> {
+    let has = |attribute: &str, value: &str| {
+        let is = |side: &Option<Definition>| {
+            side.as_ref().and_then(|side| side.value(attribute)).is_some_and(|found| found == value)
         };
-        Difference::new(Names::Object(name), message)
-    });
-    found.collect()
+        is(&one.after) && !is(&one.before)
+    };
+    match one.object.kind {
+        ObjectKind::Index if has("valid", "no") || has("ready", "no") => {
+            Some("it is INVALID, as a build leaves it that was cut")
+        }
+        ObjectKind::Constraint if has("valid", "no") => Some("it is not validated"),
+        ObjectKind::Constraint if has("enforced", "no") => Some("it is not enforced"),
+        ObjectKind::Constraint if has("triggers", "disabled") => Some("its triggers are disabled"),
+        ObjectKind::Trigger | ObjectKind::Rule | ObjectKind::EventTrigger if has("enabled", "no") => {
+            Some("it is disabled")
+        }
+        _ => None,
+    }
 }
 
 /// The tables of one database that differ, in the order in which they are compared; their rows were not.
@@ -473,4 +529,70 @@ fn leftovers(differ: &StoreDifferences, plan: &Plan) -> Vec<Difference> {
 /// A session that has ended is nothing that was left behind.
 fn went_by_itself(one: &LeftoverDifference) -> bool {
     matches!(one.change, LeftoverChange::Went { .. }) && one.leftover.kind.is_passing()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::model::{ObjectName, StoreCapture};
+    use crate::verdict::testing::{place, plan, store};
+
+    fn with(objects: &[(&str, &[(&str, &str)])]) -> State {
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let object = |(name, attributes): &(&str, &[(&str, &str)])| {
+            (ObjectName::try_from((*name).to_owned()).unwrap(), attributes.iter().map(pair).collect())
+        };
+        let store = StoreCapture { schema: objects.iter().map(object).collect(), ..store(1, "1") };
+        State { stores: BTreeMap::from([("db".to_owned(), store)]), ..State::default() }
+    }
+
+    fn found(plan: &Plan, before: &State, after: &State) -> Vec<(String, bool, bool)> {
+        let found = differences(StateKind::Schema, plan, before, after, &[]);
+        found.into_iter().map(|one| (one.message, one.counts, one.covered_by.is_some())).collect()
+    }
+
+    fn excepting(object: &str) -> Plan {
+        let mut plan = plan();
+        let state = plan.expect.states.get_mut(&StateKind::Schema).unwrap();
+        let covers = Covers::Object(object.to_owned());
+        state.except.push(Exception { covers, because: "it may stay".to_owned(), at: place(5) });
+        plan
+    }
+
+    #[test]
+    fn s27_no_exception_covers_what_does_not_do_what_it_is_there_for() {
+        let kinds = [
+            ("index: public.a", "index public.a", "valid", "no", "it is INVALID"),
+            ("constraint: public.t.c", "constraint public.t.c", "valid", "no", "it is not validated"),
+            (
+                "constraint: public.t.c",
+                "constraint public.t.c",
+                "triggers",
+                "disabled",
+                "its triggers are disabled",
+            ),
+            ("trigger: public.t.g", "trigger public.t.g", "enabled", "no", "it is disabled"),
+        ];
+        for (object, named, attribute, value, said) in kinds {
+            let (sound, broken) = (with(&[(object, &[])]), with(&[(object, &[(attribute, value)])]));
+            for before in [with(&[]), sound.clone()] {
+                let found = found(&excepting(named), &before, &broken);
+                assert!(found[0].0.starts_with(said) && found[0].1 && !found[0].2, "{object}: {found:?}");
+            }
+            assert_eq!(found(&excepting(named), &broken, &broken), [], "it was so before");
+            assert!(found(&excepting(named), &with(&[]), &sound)[0].2, "{object}: a sound one is covered");
+        }
+    }
+
+    #[test]
+    fn s27_the_order_of_columns_is_always_said_and_counts_where_it_has_to_be_exact() {
+        let order = |columns| with(&[("table: public.t", &[(COLUMN_ORDER, columns)])]);
+        let said = "its columns stand in another order: id, note, paid → id, paid, note";
+        let (before, after) = (order("id, note, paid"), order("id, paid, note"));
+        assert_eq!(found(&plan(), &before, &after), [(said.to_owned(), false, false)]);
+        let mut exact = plan();
+        exact.expect.states.get_mut(&StateKind::Schema).unwrap().column_order = true;
+        assert_eq!(found(&exact, &before, &after), [(said.to_owned(), true, false)]);
+        assert_eq!(found(&exact, &before, &order("id, note")), [], "a column that is gone is named as such");
+    }
 }

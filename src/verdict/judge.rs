@@ -30,11 +30,14 @@ use crate::state::model::{StoreCapture, Unread};
 pub fn judge(timeline: &Timeline) -> Verdict {
     let scenarios: Vec<ScenarioVerdict> =
         timeline.plan.scenarios.iter().map(|entry| scenario(timeline, entry)).collect();
-    let outcome = Outcome::worst(scenarios.iter().map(|scenario| match scenario.met {
+    let ended = scenarios.iter().map(|scenario| match scenario.met {
         Some(true) => Outcome::Pass,
         Some(false) => Outcome::Fail,
         None => Outcome::Inconclusive,
-    }));
+    });
+    // Nobody knows what else would stand in a journal that was cut.
+    let whole = if timeline.complete { Outcome::Pass } else { Outcome::Inconclusive };
+    let outcome = Outcome::worst(ended.chain([whole]));
     let judged = timeline.runs.iter().any(|run| run.after().is_some());
     Verdict {
         drill: timeline.plan.name.clone(),
@@ -96,6 +99,7 @@ fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
     let finished = happened.iter().rev().find(|run| run.kind == RunKind::Finished).copied();
     findings.extend(gateway::bypassed(plan, finished, &gaps));
     findings.extend(missing_runs(timeline, plan, &runs));
+    findings.extend(cut(timeline, plan));
     let sweep = sweep::verdict(timeline, plan, &runs);
     findings.extend(sweep.as_ref().and_then(sweep::untried));
     let all = runs.iter().map(|run| run.outcome).chain(findings.iter().map(|finding| finding.outcome));
@@ -148,6 +152,15 @@ fn met(scenario: &ScenarioVerdict) -> Option<bool> {
         (_, Outcome::Inconclusive) => None,
         (None, Outcome::Pass) => Some(scenario.required.is_none_or(|level| scenario.level >= level)),
     }
+}
+
+/// The journal of a drill that came to an end says so. One that does not was cut, or its runner was killed, while the
+/// scenario of its last run was under way.
+fn cut(timeline: &Timeline, plan: &Plan) -> Option<Finding> {
+    let last = timeline.runs.last().map_or("", |run| &run.scenario);
+    let message = "the journal ends before the drill did: what is missing cannot be told";
+    let finding = || Finding::new(Check::Stage, Outcome::Inconclusive, message).next("run it again");
+    (!timeline.complete && timeline.signal.is_none() && (last == plan.path || last.is_empty())).then(finding)
 }
 
 /// Runs that belong to the proof and were not made (S1).

@@ -45,7 +45,12 @@ pub(super) fn step(title: &str, statements: &[&str], line: usize) -> Step {
 
 /// A change of three statements, aborted before the third; everything must be as before.
 pub(crate) fn plan() -> Plan {
-    let state = |line| StateExpectation { reference: Reference::Before, except: Vec::new(), at: place(line) };
+    let state = |line| StateExpectation {
+        reference: Reference::Before,
+        except: Vec::new(),
+        column_order: false,
+        at: place(line),
+    };
     let fault = PlannedFault { fault: Fault::Abort, heal: Heal::BeforeRollback, at: place(21) };
     let point = Point {
         step: 1,

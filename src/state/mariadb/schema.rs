@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 
 use super::connect::{Row, Server, literal, quoted};
-use crate::state::model::{Definition, ObjectKind, ObjectName};
+use crate::state::model::{COLUMN_ORDER, Definition, ObjectKind, ObjectName};
 
 type Objects = BTreeMap<ObjectName, Definition>;
 
@@ -130,10 +130,10 @@ fn add(objects: &mut Objects, kind: ObjectKind, name: String, definition: String
 }
 
 /// A table as SHOW CREATE TABLE writes it: a line for each column, index and constraint, then its options.
-/// No order enters, and neither does how far its numbers have got.
+/// The order of its columns is an attribute of the table; how far its numbers have got does not enter.
 fn table(shown: &str, created: &str, objects: &mut Objects) {
     let mut lines = created.lines().skip(1);
-    let mut options = Vec::new();
+    let (mut options, mut order) = (Vec::new(), Vec::new());
     for line in lines.by_ref() {
         if line.starts_with(')') {
             options.push(without_position(line.trim_start_matches(')')));
@@ -142,10 +142,18 @@ fn table(shown: &str, created: &str, objects: &mut Objects) {
         let line = line.trim().trim_end_matches(',');
         let (kind, name) = part(line);
         let name = if name.is_empty() { line.to_owned() } else { name };
+        if kind == ObjectKind::Column {
+            order.push(name.clone());
+        }
         add(objects, kind, format!("{shown}.{name}"), line.to_owned());
     }
     options.extend(lines.map(str::to_owned));
-    add(objects, ObjectKind::Table, shown.to_owned(), options.join(" ").trim().to_owned());
+    let attributes = [
+        ("definition".to_owned(), options.join(" ").trim().to_owned()),
+        (COLUMN_ORDER.to_owned(), order.join(", ")),
+    ];
+    let name = ObjectName { kind: ObjectKind::Table, name: shown.to_owned() };
+    objects.insert(name, attributes.into_iter().collect());
 }
 
 fn without_position(options: &str) -> String {
@@ -186,7 +194,7 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "table shop.t: definition ENGINE=InnoDB DEFAULT CHARSET=utf8mb4  PARTITION BY HASH (`id`) PARTITIONS 2",
+                "table shop.t: column order id, a`b, definition ENGINE=InnoDB DEFAULT CHARSET=utf8mb4  PARTITION BY HASH (`id`) PARTITIONS 2",
                 "column shop.t.a`b: definition `a``b` varchar(9) DEFAULT NULL",
                 "column shop.t.id: definition `id` int(11) NOT NULL AUTO_INCREMENT",
                 "constraint shop.t.c: definition CONSTRAINT `c` CHECK (`id` > 0)",

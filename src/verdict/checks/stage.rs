@@ -21,7 +21,7 @@ pub(in crate::verdict) fn check(run: &Run) -> Vec<Finding> {
         let message = format!("the state {} could not be captured", word(*moment));
         findings.push(Finding::new(Check::Stage, Outcome::Inconclusive, message).seen([error.clone()]));
     }
-    let cut_short = findings.is_empty() && !run.is_whole();
+    let cut_short = findings.is_empty() && !(run.is_whole() && run.ended_ms.is_some());
     if cut_short {
         let message = "the run was stopped before its end";
         findings.push(Finding::new(Check::Stage, Outcome::Inconclusive, message));

@@ -37,6 +37,20 @@ fn s3_all_runs_well_reach_level_2_with_counts() {
     assert_eq!(scenario.run(RunKind::Finished).unwrap().class, Some(Class::Restored));
 }
 
+/// Whatever record the journal ends with, the last one included, it passes only as a whole.
+#[test]
+fn a_journal_that_was_cut_anywhere_never_passes() {
+    let records = crate::verdict::testing::journal(entry(plan()), all_well());
+    let outcome = |many: usize| super::judge(&Timeline::new(&records[..many]).unwrap()).outcome;
+    assert_eq!(outcome(records.len()), Outcome::Pass);
+    for many in 1..records.len() {
+        assert_eq!(outcome(many), Outcome::Inconclusive, "{many} of {} records", records.len());
+    }
+    let cut = super::judge(&Timeline::new(&records[..records.len() - 1]).unwrap()).scenarios.remove(0);
+    let said: Vec<&str> = cut.findings.iter().map(|finding| finding.message.as_str()).collect();
+    assert_eq!(said, ["the journal ends before the drill did: what is missing cannot be told"]);
+}
+
 #[test]
 fn s4_exit_0_with_wrong_rows_is_silent_and_fails() {
     let scenario = judged(but(RunKind::Finished, events(RunKind::Finished, store(1000, "9"))));

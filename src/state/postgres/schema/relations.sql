@@ -21,6 +21,9 @@ SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WH
                      WHERE i.inhrelid = c.oid AND to_jsonb(i) ->> 'inhdetachpending' = 'true'),
   'partition bound', pg_get_expr(c.relpartbound, c.oid),
   'partition key', CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END,
+  'column order', CASE WHEN c.relkind IN ('r', 'p') THEN
+    (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) END,
   'of type', CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END,
   'query', CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
   'populated', CASE WHEN c.relkind = 'm' AND NOT c.relispopulated THEN 'no' END,
