@@ -121,7 +121,7 @@ impl Books<'_> {
     fn unexplained(&self, reach: &Reach<'_>, changed: &Changed) -> BTreeSet<String> {
         let Changed { objects, tables, sequences, settings } = changed;
         let moving = &self.moving;
-        let objects = objects.iter().filter(|one| !moving.objects.contains(one) && !reach.object(one));
+        let objects = objects.keys().filter(|one| !moving.objects.contains_key(one) && !reach.object(one));
         let tables = tables.iter().filter(|one| !moving.tables.contains(one) && !reach.table(one));
         let tables = tables.filter(|one| !self.is_of_clients(one));
         let sequences =
