@@ -218,6 +218,9 @@ pub enum Event {
         /// For a run that tries a pre-check: its position in the plan, from 0.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         precheck: Option<u32>,
+        /// For a run that an `as_after` expectation is compared with: which of their distinct lists of steps, from 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        twin: Option<u32>,
     },
     /// The points that a scenario has, and the cases that try them.
     Surveyed {

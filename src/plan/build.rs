@@ -235,6 +235,9 @@ impl Builder<'_> {
         let expect = scenario.expect.as_ref().map(|expect| {
             let mut expect = expect::build(context, expect, &change, !traffic.is_empty(), alerts, effects);
             expect.facts.extend(invariants);
+            if self.input.records {
+                expect::no_twins(context, &expect);
+            }
             expect
         });
         let back = rollback.as_ref().map_or(&[][..], |rollback| &rollback.steps);

@@ -119,6 +119,19 @@ fn state(
     StateExpectation { reference, except, column_order, at }
 }
 
+/// A mistake for each `as_after` where every point is tried: its twin shows where the whole change ends, and one that
+/// was broken on the way has made only a part of that.
+pub(super) fn no_twins(context: &mut Context<'_>, expect: &Expect) {
+    let twins = expect.states.iter().filter(|(_, state)| matches!(state.reference, Reference::After(_)));
+    for kind in twins.map(|(kind, _)| *kind) {
+        let message = "`as_after` says where the whole change ends: a change that is broken on the way ends elsewhere at every point, so a sweep would fail what is right";
+        let diagnostic = context.wrong_key(&format!("expect.{}.as_after", kind.word()), message);
+        diagnostic.help.push(
+            "run it without a sweep, or sweep a copy of the scenario that expects `as_before`".to_owned(),
+        );
+    }
+}
+
 fn needs_reason(context: &mut Context<'_>, path: &str, because: &str) {
     if because.trim().is_empty() {
         let diagnostic = context.wrong(path, "a reason is missing");

@@ -858,6 +858,33 @@ pub struct Expect {
     pub at: Place,
 }
 
+impl Expect {
+    /// The distinct lists of steps of `as_after` expectations, each with a twin of its own.
+    pub fn twins(&self) -> Vec<&[Step]> {
+        let mut twins: Vec<&[Step]> = Vec::new();
+        for state in self.states.values() {
+            if let Reference::After(steps) = &state.reference
+                && !twins.iter().any(|twin| do_the_same(twin, steps))
+            {
+                twins.push(steps);
+            }
+        }
+        twins
+    }
+
+    /// The position of a list of steps among the twins.
+    pub fn twin_of(&self, steps: &[Step]) -> Option<u32> {
+        let found = self.twins().iter().position(|twin| do_the_same(twin, steps));
+        found.and_then(|at| u32::try_from(at).ok())
+    }
+}
+
+/// Whether two lists of steps do the same, wherever they are written.
+fn do_the_same(one: &[Step], other: &[Step]) -> bool {
+    let actions = |steps: &[Step]| steps.iter().map(|step| step.action.clone()).collect::<Vec<_>>();
+    actions(one) == actions(other)
+}
+
 /// The five states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -203,6 +203,27 @@ fn impossible_points_are_refused() {
     one("statement: 2 }", "on: api, statement: 2 }", "step 1 is on `db`, not on `api`");
 }
 
+/// The scenario with two states that are compared with twins, and with one list for both or one for each.
+fn with_twins(system: &str, data: &str) -> String {
+    let twin = |text: &str| format!("{{ as_after: [ {{ sql: {{ on: db, text: '{text}' }} }} ] }}");
+    with("  data: as_before", &format!("  schema: {}\n  data: {}", twin(system), twin(data)))
+}
+
+#[test]
+fn each_distinct_list_of_reference_steps_has_a_twin_and_a_sweep_has_none() {
+    let twins = |text: &str| plan_of(text, &[], false).unwrap().expect.twins().len();
+    assert_eq!((twins(&with_twins("one", "one")), twins(&with_twins("one", "two"))), (1, 2));
+    let text = with_twins("one", "two");
+    let (files, variables) = (files(&text, &[]), BTreeMap::new());
+    let input = Input { files: &files, variables: &variables, allow_host: false, records: true };
+    let Err(mistakes) = scenario(input, Path::new("/s"), "s") else { panic!("it is swept") };
+    let said: Vec<&str> = mistakes.iter().map(|one| one.message.as_str()).collect();
+    assert!(
+        said.len() == 2 && said[0].starts_with("`as_after` says where the whole change ends"),
+        "{said:?}"
+    );
+}
+
 #[test]
 fn durations_must_be_more_than_zero() {
     one("rollback:\n", "rollback:\n  within: 0s\n", "`0s` is zero");

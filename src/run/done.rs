@@ -13,6 +13,8 @@ pub(super) struct Done {
     kinds: BTreeSet<RunKind>,
     /// The pre-checks whose conditions were broken, by position.
     prechecks: BTreeSet<u32>,
+    /// The twins that were made, by position.
+    twins: BTreeSet<u32>,
     /// The runs of cases, with their cases, the last of each.
     tried: Vec<(u32, u32)>,
     pub(super) survey: Option<Survey>,
@@ -37,27 +39,32 @@ impl Done {
         }
         for record in records {
             let run = record.run.unwrap_or_default();
-            let Event::RunStarted { scenario: of, kind, case, precheck } = &record.event else { continue };
+            let Event::RunStarted { scenario: of, kind, case, precheck, twin } = &record.event else {
+                continue;
+            };
             let is_whole = if precheck.is_some() { asked.contains(&run) } else { captured.contains(&run) };
             if of == scenario && is_whole && ended.contains(&run) {
-                done.run(run, Due { kind: *kind, precheck: *precheck }, case.as_deref());
+                let due = Due { kind: *kind, precheck: *precheck, twin: *twin };
+                done.run(run, due, case.as_deref());
             }
         }
         done
     }
 
     fn run(&mut self, run: u32, due: Due, case: Option<&Case>) {
-        match (case, due.precheck) {
-            (Some(case), _) => self.tried.push((run, case.number)),
-            (None, Some(precheck)) => drop(self.prechecks.insert(precheck)),
-            (None, None) => drop(self.kinds.insert(due.kind)),
+        match (case, due.precheck, due.twin) {
+            (Some(case), _, _) => self.tried.push((run, case.number)),
+            (None, Some(precheck), _) => drop(self.prechecks.insert(precheck)),
+            (None, None, Some(twin)) => drop(self.twins.insert(twin)),
+            (None, None, None) => drop(self.kinds.insert(due.kind)),
         }
     }
 
     pub(super) fn has(&self, due: Due) -> bool {
-        match due.precheck {
-            Some(precheck) => self.prechecks.contains(&precheck),
-            None => self.kinds.contains(&due.kind),
+        match (due.precheck, due.twin) {
+            (Some(precheck), _) => self.prechecks.contains(&precheck),
+            (None, Some(twin)) => self.twins.contains(&twin),
+            (None, None) => self.kinds.contains(&due.kind),
         }
     }
 

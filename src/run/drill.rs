@@ -17,7 +17,7 @@ use super::walk::{self, Aim, Due, Ground, Halt};
 use super::world::{Images, World};
 use crate::journal::event::RunKind;
 use crate::journal::{Event, JournalError, Record, Writer};
-use crate::plan::model::{DrillPlan, Plan, Reference, Step, Sweep};
+use crate::plan::model::{DrillPlan, Plan, Sweep};
 use crate::stage::StageError;
 
 /// How long removing everything may take after a signal (S21).
@@ -97,15 +97,6 @@ async fn within_forced<T>(removal: impl Future<Output = T>) -> Result<T, String>
 
 fn count(due: &[Due]) -> u32 {
     u32::try_from(due.len()).unwrap_or(u32::MAX)
-}
-
-/// The steps of the plan's `as_after` reference.
-pub(super) fn reference_steps(plan: &Plan) -> Vec<Step> {
-    let after = plan.expect.states.values().find_map(|state| match &state.reference {
-        Reference::After(steps) => Some(steps.clone()),
-        Reference::Before | Reference::BeforePlusAcknowledged | Reference::Exact | Reference::Any(_) => None,
-    });
-    after.unwrap_or_default()
 }
 
 struct Drill<'a> {
@@ -252,9 +243,6 @@ impl Drill<'_> {
             return vec![Due::of(RunKind::Finished)];
         }
         let mut kinds = Vec::new();
-        if !reference_steps(plan).is_empty() {
-            kinds.push(RunKind::Reference);
-        }
         if self.control {
             kinds.push(RunKind::Control);
         }
@@ -263,9 +251,10 @@ impl Drill<'_> {
             kinds.push(RunKind::Interrupted);
         }
         let prechecks = plan.forward_only.as_ref().map_or(&[][..], |it| &it.prechecks);
-        let broken = (0..).zip(prechecks).map(|(at, _)| Due { kind: RunKind::Precheck, precheck: Some(at) });
+        let broken = (0..).zip(prechecks).map(|(at, _)| Due::precheck(at));
+        let twins = (0..).zip(plan.expect.twins()).map(|(at, _)| Due::twin(at));
         let idle = (!sweeps).then_some(Due::of(RunKind::Idle));
-        kinds.into_iter().map(Due::of).chain(broken).chain(idle).collect()
+        twins.chain(kinds.into_iter().map(Due::of)).chain(broken).chain(idle).collect()
     }
 
     fn without_images(&mut self, plan: &Plan, error: &StageError) -> Result<Ended, JournalError> {
@@ -276,6 +265,7 @@ impl Drill<'_> {
             kind: RunKind::Finished,
             case: None,
             precheck: None,
+            twin: None,
         })?;
         give_up(&scribe, error)?;
         Ok(Ended::Complete)
@@ -289,10 +279,10 @@ impl Drill<'_> {
 
     /// One run with its clean-up; none when it was stopped.
     async fn one(&mut self, site: &Site, aim: Aim) -> Result<Option<Duration>, JournalError> {
-        let (plan, Due { kind, precheck }) = (&site.plan, aim.due);
+        let (plan, Due { kind, precheck, twin }) = (&site.plan, aim.due);
         self.run += 1;
         let scribe = Scribe::new(Arc::clone(&self.writer), Some(self.run));
-        scribe.note(&Event::RunStarted { scenario: plan.path.clone(), kind, case: None, precheck })?;
+        scribe.note(&Event::RunStarted { scenario: plan.path.clone(), kind, case: None, precheck, twin })?;
         let ground = match site.ground(plan, self.run, &scribe) {
             Ok(ground) => ground,
             Err(error) => {

@@ -147,7 +147,7 @@ impl Sweeper<'_> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed) + 1;
         let scribe = Scribe::new(Arc::clone(&self.writer), Some(run));
         let (scenario, case) = (self.site.plan.path.clone(), case.cloned().map(Box::new));
-        scribe.note(&Event::RunStarted { scenario, kind, case, precheck: None })?;
+        scribe.note(&Event::RunStarted { scenario, kind, case, precheck: None, twin: None })?;
         Ok((run, scribe))
     }
 

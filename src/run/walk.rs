@@ -129,11 +129,25 @@ pub(super) struct Due {
     pub(super) kind: RunKind,
     /// The pre-check that it tries, by position.
     pub(super) precheck: Option<u32>,
+    /// The list of steps whose end it shows, by position among [`Expect::twins`].
+    ///
+    /// [`Expect::twins`]: crate::plan::model::Expect::twins
+    pub(super) twin: Option<u32>,
 }
 
 impl Due {
     pub(super) fn of(kind: RunKind) -> Self {
-        Self { kind, precheck: None }
+        Self { kind, precheck: None, twin: None }
+    }
+
+    /// The run that tries a pre-check.
+    pub(super) fn precheck(at: u32) -> Self {
+        Self { precheck: Some(at), ..Self::of(RunKind::Precheck) }
+    }
+
+    /// The run that an `as_after` expectation is compared with.
+    pub(super) fn twin(at: u32) -> Self {
+        Self { twin: Some(at), ..Self::of(RunKind::Reference) }
     }
 }
 
@@ -343,8 +357,10 @@ impl Walk<'_> {
             }
             RunKind::Interrupted => self.broken(Swept::Change, before).await.map(drop),
             RunKind::Reference => {
-                let steps = super::drill::reference_steps(plan);
-                self.operation(Operation::Reference, &steps).await.map(drop)
+                let twins = plan.expect.twins();
+                let at = aim.due.twin.and_then(|at| usize::try_from(at).ok()).unwrap_or_default();
+                let steps = twins.get(at).copied().unwrap_or_default();
+                self.operation(Operation::Reference, steps).await.map(drop)
             }
             // Nobody begins what a pre-check forbids. A lane is only provisioned, only a sweep makes a change
             // again, and a run that tries a pre-check has a course of its own.

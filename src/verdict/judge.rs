@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::accounting;
 use super::checks::again::{Left, Others};
+use super::checks::states::Twins;
 use super::checks::{
     again, alerts, always, change, coverage, exceptions, facts, fault, forward_only, gateway, impact,
     isolation, lossy, outside, point, prechecks, promises, recovery, rollback, service, settle, stage,
@@ -19,7 +20,7 @@ use super::model::{
 };
 use super::served;
 use super::sweep;
-use super::timeline::{Run, State, Timeline};
+use super::timeline::{Run, Timeline};
 use crate::journal::event::{Moment, Operation, RunKind};
 use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
@@ -63,14 +64,14 @@ pub fn of_run(timeline: &Timeline, number: u32) -> Option<Outcome> {
 }
 
 /// What the runs of a scenario are compared with.
-fn others<'t>(runs: &[&'t Run]) -> Others<'t> {
+fn others<'t>(runs: &'t [&'t Run]) -> Others<'t> {
     let of = |kind, moment| {
         let mut of_kind = runs.iter().filter(|run| run.kind == kind);
         of_kind.find_map(|run| run.states.get(&moment))
     };
     let control = runs.iter().find(|run| run.kind == RunKind::Control);
     Others {
-        twin: of(RunKind::Reference, Moment::After),
+        twins: Twins(runs),
         changed: control.and_then(|run| Some(Left { state: run.after()?, rows: &run.rows })),
         changed_too: of(RunKind::Finished, Moment::Changed),
     }
@@ -80,7 +81,7 @@ fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
     let happened: Vec<&Run> = timeline.runs_of(&entry.plan.path).collect();
     let plan = &footprint::learnt(&entry.plan, &happened);
     let others = others(&happened);
-    let twin = others.twin;
+    let twins = &others.twins;
     let mut runs: Vec<RunVerdict> = happened
         .iter()
         .filter(|run| !matches!(run.kind, RunKind::Reference | RunKind::Lane))
@@ -118,7 +119,7 @@ fn scenario(timeline: &Timeline, entry: &Entry) -> ScenarioVerdict {
         counts: sweep.as_ref().map_or_else(|| level::counts(&runs), |sweep| sweep.counts),
         sweep,
         gaps,
-        exercised: control.map(|run| exercised(plan, run, twin)),
+        exercised: control.map(|run| exercised(plan, run, twins)),
         change: plan.change.iter().map(|step| step.title.clone()).collect(),
         rollback: plan.rollback.steps.iter().map(|step| step.title.clone()).collect(),
         within_ms: crate::millis::of(plan.rollback.within),
@@ -188,14 +189,14 @@ fn missing_runs(timeline: &Timeline, plan: &Plan, runs: &[RunVerdict]) -> Vec<Fi
     findings
 }
 
-fn exercised(plan: &Plan, run: &Run, twin: Option<&State>) -> (usize, usize) {
-    let judged = expectations(plan, run, twin);
+fn exercised(plan: &Plan, run: &Run, twins: &Twins<'_>) -> (usize, usize) {
+    let judged = expectations(plan, run, twins);
     (judged.iter().filter(|finding| finding.outcome == Outcome::Fail).count(), judged.len())
 }
 
 /// States and explicit expectations of a run.
-fn expectations(plan: &Plan, run: &Run, twin: Option<&State>) -> Vec<Finding> {
-    let mut judged = states::check(plan, run, twin);
+fn expectations(plan: &Plan, run: &Run, twins: &Twins<'_>) -> Vec<Finding> {
+    let mut judged = states::check(plan, run, twins);
     judged.extend(facts::check(plan, run));
     judged.extend(always::check(plan, run));
     judged.extend(promises::check(plan, run, false));
@@ -207,13 +208,13 @@ fn expectations(plan: &Plan, run: &Run, twin: Option<&State>) -> Vec<Finding> {
 fn taken_back(
     plan: &Plan,
     run: &Run,
-    twin: Option<&State>,
+    twins: &Twins<'_>,
     recovered: Option<&RecoveryVerdict>,
 ) -> Vec<Finding> {
     if !recovery::excuses(recovered) {
-        return expectations(plan, run, twin);
+        return expectations(plan, run, twins);
     }
-    let mut judged = states::check(plan, &recovery::excused(run), twin);
+    let mut judged = states::check(plan, &recovery::excused(run), twins);
     judged.extend(facts::check(plan, run));
     judged.extend(always::check(plan, run));
     judged.extend(promises::check(plan, run, true));
@@ -233,7 +234,7 @@ fn judge_run(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
 
 /// A run by the plan whose failure is its own.
 fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
-    let twin = others.twin;
+    let twins = &others.twins;
     let after = states::raw(plan, run, run.after());
     let effect = effect(plan, run);
     let rollback = operation(run, Operation::Rollback);
@@ -261,7 +262,7 @@ fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
         RunKind::Control => {
             findings.extend(change::check(plan, run));
             if run.after().is_some() {
-                findings.extend(vacuous::check(plan, &expectations(plan, run, twin)));
+                findings.extend(vacuous::check(plan, &expectations(plan, run, twins)));
             }
             findings.extend(coverage::check(plan, run));
             findings.extend(gateway::check(plan, run, run.after()));
@@ -278,7 +279,7 @@ fn judge_one(plan: &Plan, run: &Run, others: Others<'_>) -> RunVerdict {
                 findings.extend(settle::check(plan, run));
                 findings.extend(gateway::check(plan, run, run.states.get(&Moment::Failed)));
             }
-            let judged = taken_back(plan, run, twin, recovered.as_ref());
+            let judged = taken_back(plan, run, twins, recovered.as_ref());
             let state = Outcome::worst(judged.iter().map(|finding| finding.outcome));
             class = Some(class::class(rollback.result, state));
             findings.extend(rollback::check(plan, run, effect == Some(false)));

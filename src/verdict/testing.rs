@@ -294,7 +294,7 @@ pub(crate) fn journal(entry: Entry, runs: Vec<(RunKind, Vec<Event>)>) -> Vec<Rec
     for (number, (kind, events)) in (1..).zip(runs) {
         all.push((
             Some(number),
-            Event::RunStarted { scenario: scenario.clone(), kind, case: None, precheck: None },
+            Event::RunStarted { scenario: scenario.clone(), kind, case: None, precheck: None, twin: None },
         ));
         all.extend(events.into_iter().map(|event| (Some(number), event)));
     }

@@ -240,6 +240,8 @@ pub struct Run {
     pub case: Option<Case>,
     /// For a run that tries a pre-check: its position in the plan.
     pub precheck: Option<u32>,
+    /// For a twin: the position of its list of steps.
+    pub twin: Option<u32>,
     /// Whether its stage was built anew for it.
     pub rebuilt: bool,
     /// How the rollback ended that was itself broken; the other is the one that followed.
@@ -316,6 +318,7 @@ impl Run {
             kind,
             case: None,
             precheck: None,
+            twin: None,
             rebuilt: false,
             broken_rollback: None,
             began_ms,
@@ -560,10 +563,10 @@ impl Timeline {
 
     fn note(&mut self, record: &Record) {
         match &record.event {
-            Event::RunStarted { scenario, kind, case, precheck } => {
+            Event::RunStarted { scenario, kind, case, precheck, twin } => {
                 let number = record.run.unwrap_or_default();
                 let mut run = Run::new(number, scenario, *kind, record.ms);
-                (run.case, run.precheck) = (case.as_deref().cloned(), *precheck);
+                (run.case, run.precheck, run.twin) = (case.as_deref().cloned(), *precheck, *twin);
                 self.runs.push(run);
             }
             Event::Surveyed { scenario, survey } => {

@@ -374,3 +374,29 @@ async fn messages_that_are_under_way_are_waited_for_before_the_end_is_captured()
     let last = all.iter().rposition(|word| word == "depth").expect("it was asked how deep it is");
     assert_eq!(all[last - 2..=last], ["depth"; 3], "until it is empty");
 }
+
+/// Each list of reference steps is walked on a stage of its own, and the run says which it is.
+#[tokio::test]
+async fn every_distinct_list_of_reference_steps_has_a_run_of_its_own() {
+    let text = "format: 1\nname: s\nstaging: { compose: compose.yaml }\nobserve:\n  databases:\n    - { service: db, engine: \
+                postgres, database: d, user: u, password: { env: POSTGRES_PASSWORD } }\nchange:\n  - sql: { on: db, text: one }\n\
+                rollback:\n  steps: [ { sql: { on: db, text: undo } } ]\nexpect:\n  schema: { as_after: [ { sql: { on: db, text: first } } ] }\n  \
+                data: { as_after: [ { sql: { on: db, text: second } } ] }\n";
+    let plan = planned(text);
+    let world = world(&plan);
+    let memory = Arc::clone(&world.memory);
+    let walked = walk(plan, world, None).await;
+    let twins: Vec<u32> = walked
+        .records
+        .iter()
+        .filter_map(|record| match record.event {
+            Event::RunStarted { kind: RunKind::Reference, twin, .. } => twin,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(twins, [0, 1]);
+    let sent = memory.all.lock().unwrap().clone();
+    for text in ["first", "second"] {
+        assert_eq!(sent.iter().filter(|word| *word == text).count(), 1, "{sent:?}");
+    }
+}

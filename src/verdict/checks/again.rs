@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::rollback::time_was_over;
-use super::states::check_back;
+use super::states::{Twins, check_back};
 use crate::journal::event::{Ending, Moment, Operation, RowsDiffer};
 use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
@@ -26,7 +26,7 @@ const COMPARED: [StateKind; 4] =
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::verdict) struct Others<'t> {
     /// After the steps of an `as_after` reference.
-    pub(in crate::verdict) twin: Option<&'t State>,
+    pub(in crate::verdict) twins: Twins<'t>,
     /// After the whole change, in the control run.
     pub(in crate::verdict) changed: Option<Left<'t>>,
     /// The same in the finished run: what differs between the two differs by itself.
@@ -45,7 +45,7 @@ pub(in crate::verdict) struct Left<'t> {
 pub(in crate::verdict) fn check(plan: &Plan, run: &Run, others: Others<'_>) -> Vec<Finding> {
     let Some(end) = run.operations.get(&Operation::ChangeAgain) else { return Vec::new() };
     let unknown = |message: &str| vec![Finding::new(Check::Again, Outcome::Inconclusive, message)];
-    let back = check_back(plan, run, others.twin);
+    let back = check_back(plan, run, &others.twins);
     let outcome = Outcome::worst(back.iter().map(|finding| finding.outcome));
     let message = match outcome {
         Outcome::Pass => None,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::journal::event::{Moment, RowsDiffer};
+use crate::journal::event::{Moment, RowsDiffer, RunKind};
 use crate::outcome::{Check, Outcome};
 use crate::plan::Plan;
-use crate::plan::model::{Reference, StateExpectation, StateKind};
+use crate::plan::model::{Reference, StateExpectation, StateKind, Step};
 use crate::state::model::Unread;
 use crate::verdict::difference::{Difference, differences};
 use crate::verdict::footprint;
@@ -35,18 +35,31 @@ fn is_end(run: &Run, state: &State) -> bool {
     run.after().is_some_and(|after| std::ptr::eq(after, state))
 }
 
-/// One finding per state that is judged. `twin` is the state at the end of the reference run.
-pub(in crate::verdict) fn check(plan: &Plan, run: &Run, twin: Option<&State>) -> Vec<Finding> {
+/// The runs among which those are that `as_after` expectations are compared with.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::verdict) struct Twins<'t>(pub(in crate::verdict) &'t [&'t Run]);
+
+impl<'t> Twins<'t> {
+    /// The state after these steps. A journal of the time when there was one list only does not number its twin.
+    fn after(&self, plan: &Plan, steps: &[Step]) -> Option<&'t State> {
+        let at = plan.expect.twin_of(steps)?;
+        let is_meant = |run: &&&Run| run.kind == RunKind::Reference && run.twin.unwrap_or_default() == at;
+        self.0.iter().rev().find(is_meant)?.after()
+    }
+}
+
+/// One finding per state that is judged.
+pub(in crate::verdict) fn check(plan: &Plan, run: &Run, twins: &Twins<'_>) -> Vec<Finding> {
     let judged = plan.expect.states.iter();
     let end = Captured { state: run.after(), rows: &run.rows };
-    judged.filter_map(|(kind, expectation)| finding(*kind, expectation, plan, run, end, twin)).collect()
+    judged.filter_map(|(kind, expectation)| finding(*kind, expectation, plan, run, end, twins)).collect()
 }
 
 /// One finding per state that is judged, as it was when the change was made again.
-pub(in crate::verdict) fn check_back(plan: &Plan, run: &Run, twin: Option<&State>) -> Vec<Finding> {
+pub(in crate::verdict) fn check_back(plan: &Plan, run: &Run, twins: &Twins<'_>) -> Vec<Finding> {
     let judged = plan.expect.states.iter();
     let back = Captured { state: run.states.get(&Moment::Back), rows: run.rows_at(Moment::Back) };
-    judged.filter_map(|(kind, expectation)| finding(*kind, expectation, plan, run, back, twin)).collect()
+    judged.filter_map(|(kind, expectation)| finding(*kind, expectation, plan, run, back, twins)).collect()
 }
 
 /// A state that is judged.
@@ -63,13 +76,13 @@ fn finding(
     plan: &Plan,
     run: &Run,
     to: Captured<'_>,
-    twin: Option<&State>,
+    twins: &Twins<'_>,
 ) -> Option<Finding> {
     let (reference, words) = match &expectation.reference {
         Reference::Any(_) => return None,
         Reference::Before | Reference::Exact => (run.before(), "as before"),
         Reference::BeforePlusAcknowledged => (run.before(), "as before plus acknowledged"),
-        Reference::After(_) => (twin, "as after the reference steps"),
+        Reference::After(steps) => (twins.after(plan, steps), "as after the reference steps"),
     };
     let check = check_of(kind);
     let unknown =

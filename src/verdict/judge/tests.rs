@@ -322,3 +322,33 @@ fn what_of_a_pipelines_job_was_not_run_is_on_the_scorecard() {
     let expected = "rollback step 1 is run without a/login: nothing is pushed".to_owned();
     assert!(scenario.remarks.contains(&expected), "{:?}", scenario.remarks);
 }
+
+/// Two states with a list of steps each; the run of each list ends with these rows.
+fn against_twins(schema_list: &str, data_list: &str, twins: [&str; 2]) -> Outcome {
+    let mut plan = plan();
+    for (kind, list) in [(StateKind::Schema, schema_list), (StateKind::Data, data_list)] {
+        let steps = vec![crate::verdict::testing::step("sql on db", &[list], 31)];
+        plan.expect.states.get_mut(&kind).unwrap().reference = Reference::After(steps);
+    }
+    let finished = (RunKind::Finished, events(RunKind::Finished, store(1000, "7")));
+    let mut runs =
+        twins.map(|sum| (RunKind::Reference, events(RunKind::Reference, store(1000, sum)))).to_vec();
+    runs.push(finished);
+    let mut records = crate::verdict::testing::journal(entry(plan), runs);
+    let mut numbers = 0..;
+    for record in &mut records {
+        if let Event::RunStarted { kind: RunKind::Reference, twin, .. } = &mut record.event {
+            *twin = numbers.next();
+        }
+    }
+    let scenario = super::judge(&Timeline::new(&records).unwrap()).scenarios.remove(0);
+    let data = scenario.run(RunKind::Finished).unwrap().findings.iter().find(|one| one.check == Check::Data);
+    data.unwrap().outcome
+}
+
+#[test]
+fn s16_a_state_is_compared_with_the_twin_of_its_own_list() {
+    assert_eq!(against_twins("one", "two", ["1", "7"]), Outcome::Pass);
+    assert_eq!(against_twins("one", "two", ["7", "1"]), Outcome::Fail);
+    assert_eq!(against_twins("one", "one", ["7", "1"]), Outcome::Pass, "both have the first");
+}
