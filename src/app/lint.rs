@@ -139,7 +139,11 @@ impl Found {
         let unit = if source.text.trim().is_empty() {
             layout::nothing(STANDARD_INPUT)
         } else {
-            Unit { change: Half::Sql(Script::whole(&source)), rollback: None, expected: Expected::Nothing }
+            Unit {
+                change: vec![Half::Sql(Script::whole(&source))],
+                rollback: None,
+                expected: Expected::Nothing,
+            }
         };
         self.units.push((unit, None));
         Ok(())

@@ -117,7 +117,7 @@ mod tests {
     use crate::lint::unit::{Expected, Half, Types, Unit, lint};
 
     fn linted(text: &str) -> Result<Vec<Remark>, Vec<Diagnostic>> {
-        let change = Half::Sql(Script::whole(&Source::new("up.sql", text)));
+        let change = vec![Half::Sql(Script::whole(&Source::new("up.sql", text)))];
         let unit = Unit { change, rollback: None, expected: Expected::Nothing };
         lint(&unit, Dialect::Postgres, &mut Types::new()).map(|linted| linted.remarks)
     }

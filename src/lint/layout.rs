@@ -26,13 +26,38 @@ pub fn units(
                 let folder = folder(migration.path()).to_owned();
                 unread.entry((folder, what)).or_default().push(migration);
             }
-            None => units.push(unit(&migration, &neighbours, sources)),
+            None => {
+                let (next, key) = (unit(&migration, &neighbours, sources), part_of(&migration));
+                let whole = units.iter_mut().rev().find(|(_, known)| key.is_some() && *known == key);
+                match whole {
+                    Some((whole, _)) => join(whole, next),
+                    None => units.push((next, key)),
+                }
+            }
         }
     }
+    let mut units: Vec<_> = units.into_iter().map(|(unit, _)| unit).collect();
     let unread =
         unread.into_iter().map(|((folder, what), all)| (not_read(&folder, &what, &all, sources), None));
     units.extend(unread);
     units
+}
+
+/// What parts of one migration have in common. Tools that write one migration as several files count them behind the
+/// time in their names, and undo them as a whole: `20260101000000` and six digits.
+fn part_of(migration: &Migration) -> Option<String> {
+    let path = &migration.change.as_ref()?.path;
+    let start = folder(path).len() + usize::from(path.contains('/'));
+    let digits = path[start..].bytes().take_while(u8::is_ascii_digit).count();
+    (digits == 20).then(|| format!("{}{}", &path[..start + 14], &path[start + 20..]))
+}
+
+/// The next part of a migration: made after what came before, and taken back before it.
+fn join((whole, _): &mut (Unit, Option<Dialect>), (part, _): (Unit, Option<Dialect>)) {
+    whole.change.extend(part.change);
+    if let Some(rollback) = part.rollback {
+        whole.rollback.get_or_insert_default().splice(0..0, rollback);
+    }
 }
 
 /// Whether a migration is no migration, but a program that somebody runs by hand.
@@ -52,7 +77,7 @@ pub fn nothing(path: &str) -> Unit {
         ),
         prints: None,
     };
-    Unit { change: foreign(&source, what), rollback: None, expected: Expected::Nothing }
+    Unit { change: vec![foreign(&source, what)], rollback: None, expected: Expected::Nothing }
 }
 
 /// Paths in the order in which people count: numbers by their value.
@@ -136,7 +161,8 @@ fn unit(
         _ => Expected::Nothing,
     };
     let change = migration.change.as_ref().map_or_else(|| absent(migration, sources), half);
-    let unit = Unit { change, rollback: migration.rollback.as_ref().map(half), expected };
+    let rollback = migration.rollback.as_ref().map(|text| vec![half(text)]);
+    let unit = Unit { change: vec![change], rollback, expected };
     (unit, dialect(migration))
 }
 
@@ -174,7 +200,7 @@ fn not_read(folder: &str, what: &str, all: &[Migration], sources: &BTreeMap<Stri
     let place = if folder.is_empty() { ".".to_owned() } else { folder.to_owned() };
     let what = program(&format!("{count} {plural} of {what} in `{place}`"), all[0].tool.prints_sql());
     let change = foreign(&sources[all[0].path()], what);
-    Unit { change, rollback: None, expected: Expected::Nothing }
+    Unit { change: vec![change], rollback: None, expected: Expected::Nothing }
 }
 
 #[cfg(test)]
@@ -206,9 +232,9 @@ mod tests {
                 Expected::ByLayout => " -> !",
                 Expected::AsNeighbours => " -> !!",
             };
-            let back =
-                unit.rollback.as_ref().map_or(missing.to_owned(), |back| format!(" -> {}", text(back)));
-            text(&unit.change) + &back
+            let all = |halves: &Vec<Half>| halves.iter().map(text).collect::<Vec<_>>().join("; ");
+            let back = unit.rollback.as_ref().map_or(missing.to_owned(), |back| format!(" -> {}", all(back)));
+            all(&unit.change) + &back
         });
         assert_eq!(shown.collect::<Vec<_>>(), expected);
     }
@@ -225,6 +251,21 @@ mod tests {
         );
         check(&[("2.sql", "b"), ("10.sql", "c"), ("1.psql", "a")], &["a", "b", "c"]);
         check(&[("1_a.up.sql", "a"), ("2_b.up.sql", "b")], &["a -> !", "b -> !"]);
+    }
+
+    #[test]
+    fn the_parts_of_one_migration_are_taken_back_as_a_whole() {
+        let (one, two) = ("20260101000000000000_a", "20260101000000000001_a");
+        let files = [
+            (format!("{one}.mysql.up.sql"), "a"),
+            (format!("{one}.mysql.down.sql"), "no b"),
+            (format!("{one}.postgres.up.sql"), "c"),
+            (format!("{one}.postgres.down.sql"), "no c"),
+            (format!("{two}.mysql.up.sql"), "b"),
+            (format!("{two}.mysql.down.sql"), "no a"),
+        ];
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), *text)).collect();
+        check(&files, &["a; b -> no a; no b", "c -> no c"]);
     }
 
     #[test]

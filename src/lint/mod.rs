@@ -4,6 +4,7 @@
 //! [`past`] knows what came before one, and each file of `rules/` holds one rule with its page beside it.
 
 mod allow;
+pub mod catalog;
 pub mod commands;
 pub mod compose;
 pub mod layout;

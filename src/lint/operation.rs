@@ -108,6 +108,11 @@ impl Thing {
 impl fmt::Display for Thing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.of {
+            Some(table) if self.name.is_empty() => {
+                write!(f, "a {} of `{table}` without a name", self.object.word())
+            }
+            // Of the code of a table the table is not part of its name.
+            Some(_) if self.object == Object::Code => write!(f, "{} `{}`", self.object.word(), self.name),
             Some(table) => write!(f, "{} `{table}.{}`", self.object.word(), self.name),
             None => write!(f, "{} `{}`", self.object.word(), self.name),
         }
@@ -125,6 +130,21 @@ pub struct Rows {
     pub condition: Option<String>,
 }
 
+/// What something that is made belongs together with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ties {
+    /// It goes when everything in one of these lists has gone: its table, or all its columns.
+    pub goes_with: Vec<Vec<Thing>>,
+    /// What comes and goes with it: the constraints of a column. A name that the server makes is empty.
+    pub brings: Vec<Thing>,
+    /// The words of its text, for what goes with CASCADE.
+    pub mentions: Vec<String>,
+    /// OR REPLACE: it may have been there in another form.
+    pub redefines: bool,
+    /// Whether a column says where in its table it stands; else it is the last.
+    pub is_placed: bool,
+}
+
 /// What is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
@@ -140,6 +160,19 @@ pub enum What {
         replaces: bool,
         /// It ends with the session.
         temporary: bool,
+        /// What it belongs together with.
+        ties: Ties,
+    },
+    /// A transaction begins in which a change of the schema ends it: MariaDB commits before and after each.
+    Begins,
+    /// A transaction ends.
+    Ends,
+    /// A sequence goes with a column from now on.
+    Owns {
+        /// The sequence.
+        sequence: String,
+        /// The column.
+        by: Thing,
     },
     /// A column that must have a value comes to a table, and says none.
     NeedsValue(Thing),
@@ -160,6 +193,10 @@ pub enum What {
         to: String,
         /// How values are converted, where that is said.
         using: Option<String>,
+        /// Whether all else of the column is said anew with it.
+        whole: bool,
+        /// Whether the server refuses values that do not fit, and changes none.
+        strict: bool,
     },
     /// A name changes.
     Renames {
@@ -292,8 +329,67 @@ pub enum What {
 }
 
 impl What {
+    /// Whether what it does is not in its text.
+    pub fn is_unread(&self) -> bool {
+        use What::{Absent, Hides, NotRead, PutsBack, Runs, Unread};
+        matches!(self, Hides { .. } | Unread { .. } | Runs { .. } | PutsBack { .. } | NotRead { .. } | Absent)
+    }
+
+    /// The table that it is about, where it is about one.
+    pub fn table(&self) -> Option<&str> {
+        match self {
+            Self::Creates { thing, .. } | Self::Drops { thing, .. } | Self::Renames { thing, .. } => {
+                thing.of.as_deref().or((thing.object == Object::Table).then_some(thing.name.as_str()))
+            }
+            Self::NeedsValue(column) | Self::Requires(column) | Self::Allows(column) => column.of.as_deref(),
+            Self::Retypes { column, .. } => column.of.as_deref(),
+            Self::Copies { into: table, .. }
+            | Self::Inserts { table }
+            | Self::Updates { table, .. }
+            | Self::Overwrites { table, .. }
+            | Self::Deletes { table, .. }
+            | Self::Truncates { table, .. } => Some(table),
+            _ => None,
+        }
+    }
+
+    /// Whether there is nothing in it that a way back would have to bring back.
+    pub fn is_idle(&self) -> bool {
+        matches!(self, Self::Nothing | Self::Begins | Self::Ends)
+    }
+
+    /// Whether it changes the schema.
+    pub fn changes_schema(&self) -> bool {
+        match self {
+            Self::Creates { temporary, .. } => !temporary,
+            Self::Drops { .. }
+            | Self::NeedsValue(_)
+            | Self::Retypes { .. }
+            | Self::Renames { .. }
+            | Self::Requires(_)
+            | Self::Allows(_)
+            | Self::Owns { .. }
+            | Self::Truncates { .. }
+            | Self::Detaches(_)
+            | Self::Attaches(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it changes rows.
+    pub fn changes_rows(&self) -> bool {
+        use What::{Copies, Deletes, Inserts, Overwrites, Updates};
+        matches!(self, Inserts { .. } | Updates { .. } | Overwrites { .. } | Deletes { .. } | Copies { .. })
+    }
+
     /// Something comes to be, with nothing special about it.
     pub fn creates(thing: Thing) -> Self {
-        Self::Creates { thing, columns: Vec::new(), if_not_exists: false, replaces: false, temporary: false }
+        Self::tied(thing, Ties::default())
+    }
+
+    /// Something comes to be that belongs together with something else.
+    pub fn tied(thing: Thing, ties: Ties) -> Self {
+        let (if_not_exists, replaces, temporary) = (false, false, false);
+        Self::Creates { thing, columns: Vec::new(), if_not_exists, replaces, temporary, ties }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::catalog::Catalog;
 use super::operation::{Object, Operation, Thing, What};
 
 /// Rows or values that lie in another place too.
@@ -20,8 +21,8 @@ struct Kept {
 /// What came before an operation.
 #[derive(Debug, Clone, Default)]
 pub struct Past {
-    /// What the same change has made: nothing of it was there before.
-    made: BTreeSet<Thing>,
+    /// What was there before, and what the same change has made.
+    catalog: Catalog,
     kept: Vec<Kept>,
     /// Where everything is kept.
     backup: Option<String>,
@@ -38,6 +39,8 @@ struct Change {
     touched: BTreeSet<Thing>,
     renamed: BTreeSet<Thing>,
     dropped: BTreeSet<Thing>,
+    /// Whether a part of it is not read, which may have done anything.
+    is_partly_unread: bool,
 }
 
 impl Past {
@@ -50,12 +53,12 @@ impl Past {
     pub fn before_rollback(change: &[Operation], types: &BTreeMap<(String, String), String>) -> Self {
         let mut past = Self { types: types.clone(), ..Self::default() };
         let mut did = Change::default();
-        for operation in change {
+        for (number, operation) in change.iter().enumerate() {
             did.note(&operation.what);
-            if let What::Creates { thing, .. } = &operation.what {
-                past.made.insert(thing.clone());
-            }
+            did.is_partly_unread |= operation.what.is_unread();
+            past.catalog.after(number, &operation.what);
         }
+        past.catalog.begin_rollback();
         past.change = Some(did);
         past
     }
@@ -65,6 +68,11 @@ impl Past {
         self.change.is_some()
     }
 
+    /// Whether it is a rollback that is read, and not all of its change could be.
+    pub fn is_change_unread(&self) -> bool {
+        self.change.as_ref().is_some_and(|change| change.is_partly_unread)
+    }
+
     /// The types of columns that are known by now.
     pub fn into_types(self) -> BTreeMap<(String, String), String> {
         self.types
@@ -72,12 +80,12 @@ impl Past {
 
     /// Whether the same change has made it, or the table that it belongs to.
     pub fn made(&self, thing: &Thing) -> bool {
-        self.made.contains(thing) || thing.of.as_ref().is_some_and(|table| self.made_table(table))
+        self.catalog.made(thing)
     }
 
     /// Whether the same change has made this table.
     pub fn made_table(&self, table: &str) -> bool {
-        self.made.contains(&Thing::table(table))
+        self.catalog.made(&Thing::table(table))
     }
 
     /// The type of a column, where it was seen.
@@ -137,15 +145,27 @@ impl Past {
         self.change.as_ref().is_some_and(|change| change.dropped.contains(thing))
     }
 
+    /// Whether the change requires a value in a column: its rollback may let it be empty again.
+    pub fn requires(&self, column: &Thing) -> bool {
+        self.is_rollback() && self.catalog.requires(column)
+    }
+
+    /// Whether the change has given a column another type: its rollback may give the old one back.
+    pub fn retyped(&self, column: &Thing) -> bool {
+        self.is_rollback() && self.catalog.retyped(column)
+    }
+
+    /// Whether the change has attached a partition: its rollback may detach it.
+    pub fn attached(&self, partition: &Thing) -> bool {
+        self.is_rollback() && self.catalog.attached(partition)
+    }
+
     /// Takes note of an operation.
     pub fn after(&mut self, what: &What) {
+        // Only pairs ask by which operation of the change something came.
+        self.catalog.after(0, what);
         match what {
-            What::Creates { thing, columns, if_not_exists, .. } => {
-                self.learn_types(thing, columns);
-                if !if_not_exists {
-                    self.made.insert(thing.clone());
-                }
-            }
+            What::Creates { thing, columns, .. } => self.learn_types(thing, columns),
             What::Drops { thing, .. } => self.forget(thing),
             What::Renames { thing, to } => self.rename(thing, to),
             What::Retypes { column, to, .. } => {
@@ -193,7 +213,6 @@ impl Past {
         // A table that loses a column keeps something else than was put there.
         let holder = thing.of.as_ref().filter(|_| thing.object == Object::Column);
         self.kept.retain(|kept| kept.place != place && Some(&kept.place) != holder);
-        self.made.remove(thing);
         self.types.retain(|(table, column), _| match &thing.of {
             Some(of) => (table, column) != (of, &thing.name),
             None => *table != thing.name,
@@ -201,10 +220,10 @@ impl Past {
     }
 
     fn rename(&mut self, thing: &Thing, to: &str) {
-        let renamed = Thing { name: to.to_owned(), ..thing.clone() };
-        if self.made.remove(thing) {
-            self.made.insert(renamed);
-        }
+        self.types = std::mem::take(&mut self.types)
+            .into_iter()
+            .map(|(key, of)| (renamed(key, thing, to), of))
+            .collect();
         for kept in self.kept.iter_mut().filter(|kept| thing.of.is_none() && kept.place == thing.name) {
             to.clone_into(&mut kept.place);
         }
@@ -214,6 +233,15 @@ impl Past {
     fn are_all(&self, table: &str, columns: &[String]) -> bool {
         let mut known = self.types.keys().filter(|(of, _)| of == table).peekable();
         known.peek().is_some() && known.all(|(_, column)| columns.contains(column))
+    }
+}
+
+/// The key of a column's type, once something has another name.
+fn renamed((table, column): (String, String), thing: &Thing, to: &str) -> (String, String) {
+    match (&thing.of, thing.object) {
+        (Some(of), Object::Column) if *of == table && thing.name == column => (table, to.to_owned()),
+        (None, Object::Table) if thing.name == table => (to.to_owned(), column),
+        _ => (table, column),
     }
 }
 

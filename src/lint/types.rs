@@ -23,13 +23,18 @@ pub(super) fn fit(from: &str, to: &str) -> Fit {
     if let (Some(less), Some(more)) = (from.characters(), to.characters()) {
         return held(less <= more);
     }
+    if let (Some((kind, less)), Some((other, more))) = (from.bytes(), to.bytes()) {
+        return if kind == other { held(less <= more) } else { Fit::Unknown };
+    }
     match (from.name.as_str(), to.name.as_str()) {
         // Its blanks at the end are not read back.
         ("character", _) => Fit::Unknown,
         ("json", "jsonb")
         | ("double precision", "real")
         | ("timestamp" | "timestamptz" | "datetime", "date") => Fit::Loses,
-        (_, "text" | "longtext") => Fit::Holds,
+        ("varbinary" | "binary", "blob" | "mediumblob" | "longblob") => Fit::Holds,
+        ("varbinary", "varbinary") => held(from.limit() <= to.limit()),
+        (_, "text" | "mediumtext" | "longtext") => Fit::Holds,
         ("real", "double precision") | ("date", "timestamp") | ("jsonb", "json") => Fit::Holds,
         ("numeric", "numeric") => held(from.digits_fit(&to)),
         (_, "numeric") if from.integer().is_some() => {
@@ -44,6 +49,19 @@ pub(super) fn fit(from: &str, to: &str) -> Fit {
         ("enum", "enum") => held(to.arguments.starts_with(&from.arguments)),
         _ => Fit::Unknown,
     }
+}
+
+/// Whether PostgreSQL refuses a value that does not fit into the type `to`, and changes none that does: whole numbers
+/// and texts have no cast that cuts them, but where it is written out.
+pub(super) fn is_refused(from: Option<&str>, to: &str, is_written_out: bool) -> bool {
+    let to = Type::of(to);
+    let Some(from) = from.map(Type::of) else { return to.name == "varchar" };
+    if from.integer().is_some() && to.integer().is_some() {
+        return true;
+    }
+    let is_text = |of: &Type| ["text", "varchar"].contains(&of.name.as_str());
+    // Out of a text nothing is made without a word.
+    to.name == "varchar" || is_text(&from) && !is_text(&to) && to.name != "character" && !is_written_out
 }
 
 fn held(fits: bool) -> Fit {
@@ -88,10 +106,24 @@ impl Type {
         of
     }
 
+    /// The limit that is its first argument.
+    fn limit(&self) -> u32 {
+        self.arguments.first().and_then(|limit| limit.parse().ok()).unwrap_or(u32::MAX)
+    }
+
     /// The bytes of a whole number.
     fn integer(&self) -> Option<u8> {
         let sizes = [("tinyint", 1), ("smallint", 2), ("mediumint", 3), ("integer", 4), ("bigint", 8)];
         sizes.iter().find(|(name, _)| *name == self.name).map(|(_, size)| *size)
+    }
+
+    /// The kind of a text or of bytes without a limit of its own in MariaDB, by which it holds more or less.
+    fn bytes(&self) -> Option<(bool, u8)> {
+        let sizes = [("tiny", 1), ("", 2), ("medium", 3), ("long", 4)];
+        let of = |kind: &str| {
+            sizes.iter().find(|(size, _)| self.name == format!("{size}{kind}")).map(|(_, size)| *size)
+        };
+        of("blob").map(|size| (true, size)).or_else(|| of("text").map(|size| (false, size)))
     }
 
     /// The most characters of a text that has a limit.
@@ -146,6 +178,11 @@ mod tests {
                 ("uuid", "text"),
                 ("int(11)", "int(5)"),
                 ("enum('a','b')", "enum('a','b','c')"),
+                ("blob", "mediumblob"),
+                ("tinytext", "text"),
+                ("varchar(9)", "mediumtext"),
+                ("varbinary(10)", "varbinary(20)"),
+                ("varbinary(10)", "blob"),
             ],
         );
     }
@@ -168,6 +205,9 @@ mod tests {
                 ("json", "jsonb"),
                 ("int unsigned", "int"),
                 ("enum('a','b')", "enum('b','a')"),
+                ("longblob", "mediumblob"),
+                ("mediumtext", "text"),
+                ("varbinary(20)", "varbinary(10)"),
             ],
         );
     }

@@ -69,10 +69,10 @@ pub enum Expected {
 /// A change and its rollback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
-    /// The change.
-    pub change: Half,
-    /// Its rollback.
-    pub rollback: Option<Half>,
+    /// The change, in the order in which it is made.
+    pub change: Vec<Half>,
+    /// Its rollback, in the order in which it is made.
+    pub rollback: Option<Vec<Half>>,
     /// Whether there should be one.
     pub expected: Expected,
 }
@@ -129,9 +129,9 @@ impl Part {
 /// # Errors
 /// Every `backout: allow` comment that is not right.
 pub fn lint(unit: &Unit, dialect: Dialect, types: &mut Types) -> Result<Linted, Vec<Diagnostic>> {
-    let change = [unit.change.read(dialect)];
-    let rollback = unit.rollback.as_ref().map(|half| [half.read(dialect)]);
-    judge(&change, rollback.as_ref().map(|parts| &parts[..]), unit.expected, types)
+    let read = |halves: &Vec<Half>| halves.iter().map(|half| half.read(dialect)).collect::<Vec<_>>();
+    let (change, rollback) = (read(&unit.change), unit.rollback.as_ref().map(read));
+    judge(&change, rollback.as_deref(), unit.expected, types)
 }
 
 /// Judges a change of several parts and its rollback.
@@ -199,6 +199,9 @@ fn judge_part(part: &Part, before: usize, past: &mut Past, astray: &[(&'static R
         let mut found: Vec<(&Rule, Found)> = look(&operation.what, past);
         let pairs = astray.iter().filter(|(_, one)| one.operation == number);
         found.extend(pairs.map(|(rule, one)| (*rule, one.found.clone())));
+        if past.is_change_unread() {
+            found.iter_mut().for_each(|(_, found)| leave_open(found));
+        }
         let worst = found.iter().map(|(_, found)| found.class).max().unwrap_or(Class::Reversible);
         *linted.counts.entry(worst).or_default() += 1;
         let remark = |(rule, found)| remark(&part.script.source, operation.span.clone(), rule, found);
@@ -206,6 +209,14 @@ fn judge_part(part: &Part, before: usize, past: &mut Past, astray: &[(&'static R
         past.after(&operation.what);
     }
     linted
+}
+
+/// What a rollback takes away may be what a part of the change has made that is not read.
+fn leave_open(found: &mut Found) {
+    if found.class == Class::Lossy {
+        found.class = Class::Unknown;
+        found.why = format!("a part of the change is not read; if that did not make it, {}", found.why);
+    }
 }
 
 /// What the rules say of one operation.
@@ -247,8 +258,8 @@ mod tests {
     fn unit(change: &str, rollback: Option<&str>) -> Unit {
         let script = |name: &str, text: &str| Half::Sql(Script::whole(&Source::new(name, text)));
         Unit {
-            change: script("up.sql", change),
-            rollback: rollback.map(|text| script("down.sql", text)),
+            change: vec![script("up.sql", change)],
+            rollback: rollback.map(|text| vec![script("down.sql", text)]),
             expected: Expected::ByLayout,
         }
     }
@@ -278,6 +289,20 @@ mod tests {
             "CREATE TABLE t (a int);\nINSERT INTO u VALUES (1);\nUPDATE v SET a = 1",
             Some("DELETE FROM u WHERE a = 1;\nUPDATE v SET a = 0;\nDROP TABLE t;\nDELETE FROM w"),
             &["up.sql:3:1 lossy update: UPDATE v SET a = 1", "down.sql:4:1 lossy delete: DELETE FROM w"],
+        );
+    }
+
+    #[test]
+    fn what_a_part_of_the_change_may_have_made_that_is_not_read_is_unknown() {
+        check(
+            "CREATE INDEX i ON v (a); DO 'x'",
+            Some("DROP TABLE t; DROP INDEX i"),
+            &["up.sql:1:26 unknown hidden-sql: DO 'x'", "down.sql:1:1 unknown drop-table: DROP TABLE t"],
+        );
+        check(
+            "CREATE TABLE t (a int); CREATE INDEX i ON t (a)",
+            Some("DROP TABLE t; DROP INDEX IF EXISTS i"),
+            &[],
         );
     }
 

@@ -293,7 +293,7 @@ fn the_steps_of_a_scenario_are_read_each_as_what_it_is() {
         (9, "external-call irreversible"),
         (10, "engine-upgrade irreversible"),
         (11, "remove-volume lossy"),
-        (12, "drop-table lossy, if-exists-in-rollback unknown"),
+        (12, "drop-table unknown, if-exists-in-rollback unknown"),
     ];
     let expected: Vec<(u64, String)> =
         expected.iter().map(|(line, words)| (*line, (*words).to_owned())).collect();

@@ -1,12 +1,12 @@
 //! ALTER TABLE.
 
 use sqlparser::ast::{
-    AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, ColumnOption, Ident,
+    AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, ColumnOption, Ident, IndexColumn,
     RenameTableNameKind, TableConstraint,
 };
 
 use super::{name, type_of};
-use crate::lint::operation::{Object, Thing, What};
+use crate::lint::operation::{Object, Thing, Ties, What};
 
 /// The operations of an ALTER TABLE: one or more for each action.
 pub(super) fn read(alter: &AlterTable) -> Vec<What> {
@@ -16,8 +16,8 @@ pub(super) fn read(alter: &AlterTable) -> Vec<What> {
 
 fn done(table: &str, operation: &AlterTableOperation) -> Vec<What> {
     match operation {
-        AlterTableOperation::AddColumn { column_def, if_not_exists, .. } => {
-            added(table, column_def, *if_not_exists)
+        AlterTableOperation::AddColumn { column_def, if_not_exists, column_position, .. } => {
+            added(table, column_def, *if_not_exists, column_position.is_some())
         }
         AlterTableOperation::DropColumn { column_names, if_exists, .. } => {
             column_names.iter().map(|column| drops(Object::Column, table, column, *if_exists)).collect()
@@ -64,18 +64,30 @@ fn drops(object: Object, table: &str, dropped: &Ident, if_exists: bool) -> What 
     What::Drops { thing: Thing::of(object, table, name(dropped)), if_exists, cascade: false }
 }
 
-fn added(table: &str, column: &ColumnDef, if_not_exists: bool) -> Vec<What> {
+fn added(table: &str, column: &ColumnDef, if_not_exists: bool, is_placed: bool) -> Vec<What> {
     let thing = Thing::column(table, name(&column.name));
     let filled = column.options.iter().any(|option| {
         matches!(option.option, ColumnOption::Default(_) | ColumnOption::Generated { .. })
             || option.to_string().to_lowercase().contains("auto_increment")
     });
+    let is_key = |option: &ColumnOption| {
+        matches!(
+            option,
+            ColumnOption::Unique(_)
+                | ColumnOption::PrimaryKey(_)
+                | ColumnOption::ForeignKey(_)
+                | ColumnOption::Check(_)
+        )
+    };
+    let unnamed = || Thing::of(Object::Constraint, table, "");
+    let brings = column.options.iter().filter(|option| is_key(&option.option)).map(|_| unnamed()).collect();
     let creates = What::Creates {
         thing: thing.clone(),
         columns: vec![(name(&column.name), type_of(column))],
         if_not_exists,
         replaces: false,
         temporary: false,
+        ties: Ties { brings, is_placed, ..Ties::default() },
     };
     let required = column.options.iter().any(|option| option.option == ColumnOption::NotNull);
     let lacks_value = required && !filled;
@@ -85,7 +97,13 @@ fn added(table: &str, column: &ColumnDef, if_not_exists: bool) -> Vec<What> {
 /// CHANGE and MODIFY say the whole column anew.
 fn changed(table: &str, old: &Ident, new: &Ident, to: &str, options: &[ColumnOption]) -> Vec<What> {
     let column = Thing::column(table, name(old));
-    let mut done = vec![What::Retypes { column: column.clone(), to: to.to_owned(), using: None }];
+    let mut done = vec![What::Retypes {
+        column: column.clone(),
+        to: to.to_owned(),
+        using: None,
+        whole: true,
+        strict: false,
+    }];
     if options.contains(&ColumnOption::NotNull) {
         done.push(What::Requires(column.clone()));
     }
@@ -100,7 +118,8 @@ fn altered(column: Thing, operation: &AlterColumnOperation) -> What {
         AlterColumnOperation::SetNotNull => What::Requires(column),
         AlterColumnOperation::DropNotNull => What::Allows(column),
         AlterColumnOperation::SetDataType { data_type, .. } => {
-            What::Retypes { column, to: data_type.to_string().to_lowercase(), using: None }
+            let to = data_type.to_string().to_lowercase();
+            What::Retypes { column, to, using: None, whole: true, strict: false }
         }
         AlterColumnOperation::SetDefault { .. }
         | AlterColumnOperation::DropDefault
@@ -109,15 +128,35 @@ fn altered(column: Thing, operation: &AlterColumnOperation) -> What {
 }
 
 fn constrained(table: &str, constraint: &TableConstraint) -> What {
-    let (object, named) = match constraint {
-        TableConstraint::Index(index) => (Object::Index, index.name.as_ref()),
-        TableConstraint::FulltextOrSpatial(index) => (Object::Index, index.opt_index_name.as_ref()),
-        TableConstraint::Unique(unique) => {
-            (Object::Index, unique.name.as_ref().or(unique.index_name.as_ref()))
+    let (object, named, columns) = match constraint {
+        TableConstraint::Index(index) => (Object::Index, index.name.as_ref(), keyed(&index.columns)),
+        TableConstraint::FulltextOrSpatial(index) => {
+            (Object::Index, index.opt_index_name.as_ref(), keyed(&index.columns))
         }
-        TableConstraint::ForeignKey(key) => (Object::Constraint, key.name.as_ref()),
-        TableConstraint::Check(check) => (Object::Constraint, check.name.as_ref()),
-        _ => (Object::Constraint, None),
+        TableConstraint::Unique(unique) => {
+            (Object::Index, unique.name.as_ref().or(unique.index_name.as_ref()), keyed(&unique.columns))
+        }
+        TableConstraint::PrimaryKey(key) => {
+            let thing = Thing::of(Object::Constraint, table, "primary key");
+            return What::tied(thing, goes_with_all(table, keyed(&key.columns)));
+        }
+        TableConstraint::ForeignKey(key) => {
+            (Object::Constraint, key.name.as_ref(), key.columns.iter().map(name).collect())
+        }
+        TableConstraint::Check(check) => (Object::Constraint, check.name.as_ref(), Vec::new()),
+        _ => (Object::Constraint, None, Vec::new()),
     };
-    named.map_or(What::Nothing, |named| What::creates(Thing::of(object, table, name(named))))
+    let thing = Thing::of(object, table, named.map(name).unwrap_or_default());
+    What::tied(thing, goes_with_all(table, columns))
+}
+
+/// The columns of a key, by their names.
+pub(super) fn keyed(columns: &[IndexColumn]) -> Vec<String> {
+    columns.iter().map(|column| name(&column.column.expr)).collect()
+}
+
+/// An index loses the columns that go, and goes with the last of them.
+pub(super) fn goes_with_all(table: &str, columns: Vec<String>) -> Ties {
+    let all = columns.into_iter().map(|column| Thing::column(table, column)).collect();
+    Ties { goes_with: vec![all, vec![Thing::table(table)]], ..Ties::default() }
 }

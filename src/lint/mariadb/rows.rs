@@ -30,7 +30,14 @@ pub(super) fn read(statement: &Statement) -> Option<Vec<What>> {
 
 /// A SELECT without a table that calls a function may do anything.
 fn called(projection: &[SelectItem]) -> Option<Vec<What>> {
-    const HARMLESS: [&str; 10] = [
+    const HARMLESS: [&str; 17] = [
+        "connection_id",
+        "current_user",
+        "if",
+        "ifnull",
+        "schema",
+        "user",
+        "uuid",
         "now",
         "version",
         "database",
@@ -75,17 +82,42 @@ fn inserted(insert: &Insert) -> Vec<What> {
 }
 
 fn updated(update: &Update) -> Vec<What> {
-    let Some(table) = only_table(&update.table) else {
+    let Some(table) = updated_table(update) else {
         return vec![super::unread("it updates several tables at once")];
     };
     let targets = update.assignments.iter().filter_map(target);
     let mut moved: Vec<(String, String)> = update.assignments.iter().filter_map(moved).collect();
     // Some rows only, and nobody knows which.
-    if update.limit.is_some() || update.from.is_some() {
+    if update.limit.is_some() || update.from.is_some() || !update.table.joins.is_empty() {
         moved.clear();
     }
     let condition = update.selection.as_ref().map(flat);
     vec![What::Updates { table, columns: targets.collect(), moved, condition }]
+}
+
+/// The one table whose columns are set; in a join that is the one, by its name or its alias, that they name.
+fn updated_table(update: &Update) -> Option<String> {
+    if update.table.joins.is_empty() {
+        return only_table(&update.table);
+    }
+    let of = |assignment: &Assignment| match &assignment.target {
+        AssignmentTarget::ColumnName(column) => Some(name(column).rsplit_once('.')?.0.to_owned()),
+        AssignmentTarget::Tuple(_) => None,
+    };
+    let mut named = update.assignments.iter().map(of);
+    let first = named.next()??;
+    if !named.all(|other| other.as_ref() == Some(&first)) {
+        return None;
+    }
+    let joined = update.table.joins.iter().map(|join| &join.relation);
+    std::iter::once(&update.table.relation).chain(joined).find_map(|relation| match relation {
+        TableFactor::Table { name: table, alias, .. } => {
+            let is_it =
+                name(table) == first || alias.as_ref().is_some_and(|alias| name(&alias.name) == first);
+            is_it.then(|| name(table))
+        }
+        _ => None,
+    })
 }
 
 fn target(assignment: &Assignment) -> Option<String> {

@@ -3,8 +3,8 @@
 use squawk_syntax::ast::{self, AlterColumnOption, AlterTableAction, AstNode, Constraint, Stmt};
 
 use super::Read;
-use super::text::{flat, name, span};
-use crate::lint::operation::{Object, Thing, What};
+use super::text::{behind, flat, name, span, words};
+use crate::lint::operation::{Object, Thing, Ties, What};
 
 /// The operations of an ALTER statement: one for each action.
 pub(super) fn read(statement: &Stmt) -> Option<Vec<Read>> {
@@ -99,11 +99,7 @@ fn done(table: &str, action: &AlterTableAction) -> Option<Vec<What>> {
             if_exists: drop.if_exists().is_some(),
             cascade: matches!(drop.drop_behavior(), Some(ast::DropBehavior::Cascade(_))),
         }),
-        AlterTableAction::AddConstraint(add) => {
-            let named = add.constraint().and_then(|constraint| constraint.constraint_name());
-            let thing = named.map(|named| Thing::of(Object::Constraint, table, name(&named)));
-            one(thing.map_or(What::Nothing, What::creates))
-        }
+        AlterTableAction::AddConstraint(add) => one(constrained(table, &add.constraint()?)),
         AlterTableAction::DropConstraint(drop) => one(What::Drops {
             thing: Thing::of(Object::Constraint, table, name(&drop.constraint_name_ref()?)),
             if_exists: drop.if_exists().is_some(),
@@ -124,7 +120,8 @@ fn done(table: &str, action: &AlterTableAction) -> Option<Vec<What>> {
         AlterTableAction::SetSchema(set) => {
             let schema = last_word(&flat(set.syntax()));
             let bare = table.rsplit('.').next().unwrap_or(table);
-            one(What::Renames { thing: Thing::table(table), to: format!("{schema}.{bare}") })
+            let to = if schema == "public" { bare.to_owned() } else { format!("{schema}.{bare}") };
+            one(What::Renames { thing: Thing::table(table), to })
         }
         AlterTableAction::DetachPartition(detach) => {
             one(What::Detaches(partition(&name(&detach.table_name_ref()?))))
@@ -137,6 +134,50 @@ fn done(table: &str, action: &AlterTableAction) -> Option<Vec<What>> {
         AlterTableAction::SetWithoutOids(_) => None,
         _ => one(What::Nothing),
     }
+}
+
+/// A constraint that is added; one by an index takes its place.
+fn constrained(table: &str, constraint: &Constraint) -> What {
+    if let Constraint::NotNullConstraint(_) = constraint
+        && let Some(column) = behind(constraint.syntax(), "null")
+    {
+        return What::Requires(Thing::column(table, column));
+    }
+    let named = constraint.constraint_name().map(|named| name(&named)).unwrap_or_default();
+    let index = match constraint {
+        Constraint::UniqueConstraint(unique) => unique.using_index(),
+        Constraint::PrimaryKeyConstraint(key) => key.using_index(),
+        _ => None,
+    };
+    if let Some(index) = index.and_then(|index| behind(index.syntax(), "index")) {
+        let to = if named.is_empty() { index.clone() } else { named };
+        return What::Renames { thing: Thing::new(Object::Index, index), to };
+    }
+    let columns = words(constraint.syntax()).into_iter().map(|word| vec![Thing::column(table, word)]);
+    let mentions = behind(constraint.syntax(), "references").into_iter().collect();
+    let ties = Ties { goes_with: columns.collect(), mentions, ..Ties::default() };
+    What::tied(Thing::of(Object::Constraint, table, named), ties)
+}
+
+/// What comes and goes with a column: its constraints, and the sequence that numbers it.
+fn brought(table: &str, column: &str, add: &ast::AddColumn, numbered: bool) -> Vec<Thing> {
+    let is_kept = |constraint: &Constraint| {
+        matches!(
+            constraint,
+            Constraint::CheckConstraint(_)
+                | Constraint::ForeignKeyConstraint(_)
+                | Constraint::PrimaryKeyConstraint(_)
+                | Constraint::ReferencesConstraint(_)
+                | Constraint::UniqueConstraint(_)
+        )
+    };
+    let named = |constraint: Constraint| {
+        let named = constraint.constraint_name().map(|named| name(&named)).unwrap_or_default();
+        Thing::of(Object::Constraint, table, named)
+    };
+    let bare = table.rsplit('.').next().unwrap_or(table);
+    let sequence = numbered.then(|| Thing::new(Object::Sequence, format!("{bare}_{column}_seq")));
+    add.constraints().filter(is_kept).map(named).chain(sequence).collect()
 }
 
 fn added(table: &str, add: &ast::AddColumn) -> Option<Vec<What>> {
@@ -154,9 +195,10 @@ fn added(table: &str, add: &ast::AddColumn) -> Option<Vec<What>> {
     let of = add.ty().map(|ty| flat(ty.syntax())).unwrap_or_default();
     let numbered = of.contains("serial");
     let if_not_exists = add.if_not_exists().is_some();
+    let ties = Ties { brings: brought(table, &column, add, numbered), ..Ties::default() };
     let columns = vec![(column, of)];
-    let creates =
-        What::Creates { thing: thing.clone(), columns, if_not_exists, replaces: false, temporary: false };
+    let (replaces, temporary) = (false, false);
+    let creates = What::Creates { thing: thing.clone(), columns, if_not_exists, replaces, temporary, ties };
     let lacks_value = required && !filled && !numbered;
     Some(lacks_value.then_some(What::NeedsValue(thing)).into_iter().chain([creates]).collect())
 }
@@ -169,7 +211,10 @@ fn of_column(column: Thing, option: &AlterColumnOption) -> Option<What> {
             to: flat(set.ty()?.syntax()),
             using: set.using_expr().and_then(|using| using.expr()).map(|expr| flat(expr.syntax())),
             column,
+            whole: false,
+            strict: true,
         },
+        AlterColumnOption::AddGenerated(_) => What::creates(Thing::new(Object::Sequence, sequence(&column))),
         AlterColumnOption::SetNotNull(_) => What::Requires(column),
         AlterColumnOption::DropNotNull(_) => What::Allows(column),
         AlterColumnOption::Restart(_) => What::Restarts { sequence: sequence(&column) },
@@ -221,6 +266,11 @@ fn of_sequence(alter: &ast::AlterSequence) -> Vec<Read> {
     let mut read = Vec::new();
     for action in alter.actions() {
         let what = match &action {
+            ast::AlterSequenceAction::SequenceOption(ast::SequenceOption::OptionOwnedBy(owned)) => {
+                let text = flat(owned.syntax());
+                let owner = text.strip_prefix("owned by ").and_then(super::make::column);
+                owner.map_or(What::Nothing, |by| What::Owns { sequence: sequence.clone(), by })
+            }
             ast::AlterSequenceAction::SequenceOption(ast::SequenceOption::OptionRestart(_)) => {
                 What::Restarts { sequence: sequence.clone() }
             }

@@ -4,7 +4,7 @@ use squawk_syntax::SyntaxNode;
 use squawk_syntax::ast::{self, AstNode, DropBehavior, Stmt};
 
 use super::Read;
-use super::text::{flat, names, span};
+use super::text::{behind, flat, name, names, span};
 use crate::lint::operation::{Object, Thing, What};
 
 /// The operations of a DROP statement: one for each name.
@@ -40,9 +40,9 @@ fn things(statement: &Stmt) -> Option<Vec<Thing>> {
         Stmt::DropFunction(_) | Stmt::DropProcedure(_) | Stmt::DropRoutine(_) => {
             all(Object::Code, routines(statement))
         }
-        Stmt::DropTrigger(drop) => all(Object::Code, names(drop.trigger_ref().into_iter())),
-        Stmt::DropPolicy(drop) => all(Object::Code, names(drop.policy_ref().into_iter())),
-        Stmt::DropRule(drop) => all(Object::Code, names(drop.rule_ref().into_iter())),
+        Stmt::DropTrigger(drop) => of_table(name(&drop.trigger_ref()?), statement),
+        Stmt::DropPolicy(drop) => of_table(name(&drop.policy_ref()?), statement),
+        Stmt::DropRule(drop) => of_table(name(&drop.rule_ref()?), statement),
         Stmt::DropAggregate(_)
         | Stmt::DropCast(_)
         | Stmt::DropCollation(_)
@@ -51,9 +51,15 @@ fn things(statement: &Stmt) -> Option<Vec<Thing>> {
         | Stmt::DropPublication(_)
         | Stmt::DropServer(_)
         | Stmt::DropStatistics(_)
-        | Stmt::DropSubscription(_) => all(Object::Other, vec![last_name(statement)]),
+        | Stmt::DropSubscription(_) => all(Object::Other, last_names(statement)),
         _ => None,
     }
+}
+
+/// Code of a table: its name is taken once in each.
+fn of_table(named: String, statement: &Stmt) -> Option<Vec<Thing>> {
+    let table = behind(statement.syntax(), "on");
+    Some(vec![Thing { object: Object::Code, of: table, name: named }])
 }
 
 /// Routines by their names without arguments.
@@ -71,8 +77,34 @@ fn routines(statement: &Stmt) -> Vec<String> {
     statement.syntax().descendants().filter(is_signature).map(bare).collect()
 }
 
-/// The last part of a statement's text, where its kind has no rows and the name is only shown.
-fn last_name(statement: &Stmt) -> String {
-    let last = statement.syntax().children().filter(|child| !ast::IfExists::can_cast(child.kind())).last();
-    last.map(|node| node.text().to_string()).unwrap_or_default()
+/// What stands behind the kind of an object that has no rows.
+fn last_names(statement: &Stmt) -> Vec<String> {
+    let text = flat(statement.syntax());
+    let text = text.strip_prefix("drop ").unwrap_or(&text);
+    unkinded(text).unwrap_or(text).split(',').map(str::to_owned).collect()
+}
+
+/// The kinds of objects without rows, as they are written.
+const KINDS: [&str; 13] = [
+    "aggregate",
+    "cast",
+    "collation",
+    "event trigger",
+    "foreign data wrapper",
+    "operator class",
+    "operator family",
+    "operator",
+    "publication",
+    "server",
+    "statistics",
+    "subscription",
+    "user mapping",
+];
+
+/// What stands behind the kind of an object, and behind IF EXISTS.
+pub(super) fn unkinded(text: &str) -> Option<&str> {
+    let text = text.strip_prefix("or replace ").unwrap_or(text);
+    let rest = KINDS.iter().find_map(|kind| text.strip_prefix(kind))?.trim_start();
+    let rest = rest.strip_prefix("if exists ").or(rest.strip_prefix("if not exists ")).unwrap_or(rest);
+    Some(rest.split(['(', ' ', ';']).next().unwrap_or(rest))
 }

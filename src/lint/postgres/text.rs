@@ -48,6 +48,29 @@ fn unquoted(token: &SyntaxToken) -> String {
     }
 }
 
+/// The names and other words in a node, up to REFERENCES: behind it stand those of another table.
+pub(super) fn words(node: &SyntaxNode) -> Vec<String> {
+    let tokens = node.descendants_with_tokens().filter_map(|element| element.into_token());
+    let words =
+        tokens.filter(|token| token.text().starts_with(|c: char| c.is_alphabetic() || "_\"".contains(c)));
+    words.map(|token| unquoted(&token)).take_while(|word| word != "references").collect()
+}
+
+/// The name behind a word such as ON, as the server folds it.
+pub(super) fn behind(node: &SyntaxNode, word: &str) -> Option<String> {
+    let tokens = node.descendants_with_tokens().filter_map(|element| element.into_token());
+    let solid = tokens.filter(|token| !matches!(token.kind(), SyntaxKind::WHITESPACE | SyntaxKind::COMMENT));
+    let parts: Vec<String> =
+        solid.map(|token| unquoted(&token)).skip_while(|part| part != word).skip(1).collect();
+    // A name has dots between its parts.
+    let mut end = 1;
+    while parts.get(end).is_some_and(|part| part == ".") {
+        end += 2;
+    }
+    let name = parts.get(..end)?.concat();
+    Some(name.strip_prefix("public.").map(str::to_owned).unwrap_or(name))
+}
+
 /// The names of these nodes.
 pub(super) fn names<N: AstNode>(nodes: impl Iterator<Item = N>) -> Vec<String> {
     nodes.map(|node| name(&node)).collect()

@@ -79,7 +79,7 @@ pub(super) mod tests {
     pub(in crate::lint::report) fn linted() -> Linted {
         let text = "SELECT 1;\nDROP TABLE a;\nTRUNCATE t; -- backout: allow truncate because \"a cache\"\n";
         let unit = Unit {
-            change: Half::Sql(Script::whole(&Source::new("m/up,1.sql", text))),
+            change: vec![Half::Sql(Script::whole(&Source::new("m/up,1.sql", text)))],
             rollback: None,
             expected: Expected::Nothing,
         };

@@ -94,7 +94,7 @@ mod tests {
     fn a_remark_shows_its_text_why_and_the_safe_way_in_80_columns() {
         let text = "ALTER TABLE orders\n  DROP COLUMN note;\n-- backout: allow truncate because \"a cache\"\nTRUNCATE t;";
         let source = Source::new("up.sql", text);
-        let change = Half::Sql(Script::whole(&source));
+        let change = vec![Half::Sql(Script::whole(&source))];
         let unit = Unit { change, rollback: None, expected: Expected::Nothing };
         let linted = lint(&unit, Dialect::Postgres, &mut Types::new()).unwrap();
         let drawn = render(&linted, &|_| Some(Arc::clone(&source)));

@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(what: &What, past: &Past) -> Option<Found> {
     let What::Detaches(partition) = what else { return None };
-    if past.made(partition) {
+    if past.made(partition) || past.attached(partition) {
         return None;
     }
     let why = "its rows stay in it and cannot be seen in the whole; the way back needs its bounds, and every \

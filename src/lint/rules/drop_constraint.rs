@@ -13,7 +13,8 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(what: &What, past: &Past) -> Option<Found> {
     let (thing, message) = loosened(what)?;
-    if past.made(thing) {
+    let takes_back = matches!(what, What::Allows(column) if past.requires(column));
+    if past.made(thing) || takes_back {
         return None;
     }
     let why = "it can be put back only while every row still keeps to it, and from its definition";

@@ -35,5 +35,7 @@ mod tests {
         check_mariadb(RULE, "ALTER TABLE t DROP INDEX a", &[(Class::NeedsKeptData, "drops index `t.a`")]);
         check_mariadb(RULE, "DROP INDEX a ON t", &[(Class::NeedsKeptData, "drops index `t.a`")]);
         check_mariadb(RULE, "CREATE INDEX a ON t (b); DROP INDEX a ON t", &[]);
+        check_mariadb(RULE, "CREATE FULLTEXT INDEX a ON t (b); DROP INDEX a ON t", &[]);
+        check_mariadb(RULE, "ALTER TABLE t ADD FULLTEXT KEY a (b); ALTER TABLE t DROP KEY a", &[]);
     }
 }

@@ -33,5 +33,8 @@ mod tests {
             &[(Class::Lossy, "drops partition `t.p1`"), (Class::Lossy, "drops partition `t.p2`")],
         );
         check_mariadb(RULE, "ALTER TABLE t DROP COLUMN a", &[]);
+        let added = "ALTER TABLE t ADD PARTITION (PARTITION p1 VALUES LESS THAN (9)); ALTER TABLE t DROP PARTITION p1";
+        check_mariadb(RULE, added, &[]);
+        check_mariadb(RULE, "ALTER TABLE t EXCHANGE PARTITION p WITH TABLE u", &[]);
     }
 }

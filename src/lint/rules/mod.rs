@@ -30,6 +30,7 @@ mod rename;
 mod restart_sequence;
 #[cfg(test)]
 mod testing;
+mod transaction_around_ddl;
 mod truncate;
 mod unlogged;
 mod unused_allow;
@@ -140,6 +141,7 @@ pub const RULES: &[Rule] = &[
     remove_volume::RULE,
     rename::RULE,
     restart_sequence::RULE,
+    transaction_around_ddl::RULE,
     truncate::RULE,
     unlogged::RULE,
     unused_allow::RULE,

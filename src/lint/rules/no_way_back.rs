@@ -2,14 +2,13 @@
 
 use super::{Astray, Check, Found, Pair, Rule};
 use crate::lint::model::Class;
-use crate::lint::operation::What;
 use crate::lint::unit::Expected;
 
 pub(super) const RULE: Rule =
     Rule { name: "no-way-back", page: include_str!("no-way-back.md"), check: Check::Pair(check) };
 
 fn check(pair: &Pair<'_>) -> Vec<Astray> {
-    let does_something = |operation: &&crate::lint::operation::Operation| operation.what != What::Nothing;
+    let does_something = |operation: &&crate::lint::operation::Operation| !operation.what.is_idle();
     let first = pair.change.iter().position(|operation| does_something(&operation));
     let (Some(operation), None) = (first, pair.rollback) else { return Vec::new() };
     let why = match pair.expected {

@@ -52,6 +52,13 @@ mod tests {
     }
 
     #[test]
+    fn of_a_join_it_is_the_table_whose_columns_are_set() {
+        let lossy = [(Class::Lossy, "writes over `t.a`")];
+        check_mariadb(RULE, "UPDATE t JOIN u ON u.id = t.u SET t.a = u.b WHERE u.c = 1", &lossy);
+        check_mariadb(RULE, "UPDATE u JOIN t AS x ON u.id = x.u SET x.a = u.b", &lossy);
+    }
+
+    #[test]
     fn a_new_column_or_table_has_no_value_to_lose() {
         check(RULE, "ALTER TABLE t ADD COLUMN a int; UPDATE t SET a = 1", &[]);
         check(RULE, "CREATE TABLE t AS SELECT 1 AS a; UPDATE t SET a = 2", &[]);

@@ -262,9 +262,9 @@ fn s23_should_fail_is_met_only_by_exactly_the_named_checks() {
 fn a_loss_that_nobody_looks_at_is_inconclusive_and_one_that_is_allowed_is_shown() {
     let sql = "ALTER TABLE orders DROP COLUMN note";
     let unit = crate::lint::Unit {
-        change: crate::lint::Half::Sql(crate::lint::Script::whole(&crate::diagnostic::Source::new(
+        change: vec![crate::lint::Half::Sql(crate::lint::Script::whole(&crate::diagnostic::Source::new(
             "up.sql", sql,
-        ))),
+        )))],
         rollback: None,
         expected: crate::lint::Expected::Nothing,
     };
