@@ -279,7 +279,10 @@ mod tests {
         check(
             "BEGIN;\nALTER TABLE t\n  ADD b int,\n  DROP COLUMN a;\nCOMMIT;",
             Some("ALTER TABLE t DROP b, ADD a int"),
-            &["up.sql:4:3 lossy drop-column: DROP COLUMN a"],
+            &[
+                "up.sql:4:3 lossy drop-column: DROP COLUMN a",
+                "down.sql:1:23 reversible column-order: ADD a int",
+            ],
         );
     }
 

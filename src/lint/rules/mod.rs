@@ -1,6 +1,7 @@
 //! One rule per file, with its page beside it.
 
 mod change_type;
+mod column_order;
 mod delete;
 mod detach_partition;
 mod drop_code;
@@ -114,6 +115,7 @@ pub struct Astray {
 /// Every rule, by name.
 pub const RULES: &[Rule] = &[
     change_type::RULE,
+    column_order::RULE,
     delete::RULE,
     detach_partition::RULE,
     drop_code::RULE,
