@@ -81,7 +81,7 @@ pub struct Inputs {
 /// `lint`.
 #[derive(Debug, Args)]
 pub struct Lint {
-    /// SQL files, folders of migrations, scenarios, or folders of scenarios; `-` reads SQL from a pipe
+    /// SQL files, folders of migrations, scenarios, or folders of scenarios; a past run for what it sent; `-` for SQL from a pipe
     #[arg(value_name = "FILE|DIR|-", required_unless_present = "explain")]
     pub paths: Vec<PathBuf>,
     /// Whose SQL files and migrations hold, where no name says it (`.mysql.`; a scenario says so itself)

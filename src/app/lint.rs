@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::{self, How, text_of};
-use super::{AppError, Surroundings, say};
+use super::{AppError, Surroundings, recorded, say};
 use crate::cli::{Inputs, Lint, LintDialect, LintFormat};
 use crate::compose::{self, Project, Request};
 use crate::diagnostic::{self, Source};
 use crate::exit;
 use crate::files::RootedFiles;
+use crate::journal;
 use crate::layouts::{self, Migration, Tree};
 use crate::lint::operation::Operation;
 use crate::lint::{self, Dialect, Expected, Half, Linted, Part, Script, Types, Unit, layout, report, rules};
@@ -57,6 +58,10 @@ fn everything(lint: &Lint, around: &Surroundings, texts: &mut Texts) -> Result<L
         let whole = around.current.join(path);
         if path.as_os_str() == STANDARD_INPUT {
             found.piped(texts)?;
+        } else if let Some(file) = journal_of(&whole) {
+            let recorded = recorded::lint(&file)?;
+            texts.extend(recorded.texts.into_iter().map(|source| (source.name.clone(), source)));
+            linted.extend(recorded.linted);
         } else if holds_scenarios(&whole, DEPTH) {
             linted.extend(scenarios(lint, path, around)?);
         } else if std::fs::metadata(&whole).map_err(|error| unreadable(path, &error))?.is_dir() {
@@ -73,6 +78,13 @@ fn everything(lint: &Lint, around: &Surroundings, texts: &mut Texts) -> Result<L
     }
     linted.extend(found.judged(lint)?);
     Ok(linted)
+}
+
+/// The journal of a past run, where a path names one.
+fn journal_of(path: &Path) -> Option<PathBuf> {
+    let beside = path.join(journal::FILE);
+    let is_journal = path.file_name().is_some_and(|name| name == journal::FILE);
+    beside.is_file().then_some(beside).or_else(|| is_journal.then(|| path.to_owned()))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> AppError {

@@ -11,6 +11,7 @@ mod judge;
 mod lint;
 mod plan;
 mod points;
+mod recorded;
 mod run;
 mod starter;
 

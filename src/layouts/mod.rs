@@ -5,6 +5,7 @@
 
 mod alembic;
 mod atlas;
+mod bookkeeping;
 mod braces;
 mod compose;
 mod dbmate;
@@ -40,6 +41,7 @@ mod yoyo;
 
 use std::collections::BTreeSet;
 
+pub use bookkeeping::is_bookkeeping;
 pub use dialect::{Named, named_dialect};
 pub use model::{Code, Form, Migration, Text, Tool};
 pub use tree::{Tree, around, tree};

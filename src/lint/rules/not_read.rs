@@ -11,8 +11,13 @@ pub(super) const RULE: Rule =
 fn check(what: &What, _: &Past) -> Option<Found> {
     let What::NotRead { what, why, prints } = what else { return None };
     let instead = match prints {
-        Some(command) => format!("read what it will send: `{command} | backout lint -`"),
-        None => "read what it will send: `… | backout lint -` takes SQL from whatever prints it".to_owned(),
+        Some(command) => format!(
+            "read what it will send: `{command} | backout lint -`; or what it has sent: `backout points SCENARIO`, and \
+             `backout lint RUN` of the run's folder"
+        ),
+        None => "read what it has sent: `backout points SCENARIO`, and `backout lint RUN` of the run's folder; `backout \
+                 lint -` reads SQL from whatever prints it"
+            .to_owned(),
     };
     Some(Found::new(Class::Unknown, format!("{what}: not read"), why, &instead))
 }
@@ -33,7 +38,11 @@ mod tests {
             (found.class, found.message.as_str()),
             (Class::Unknown, "2 migrations of X in `m`: not read")
         );
-        assert_eq!(found.instead, "read what it will send: `x sql | backout lint -`");
+        assert!(
+            found.instead.starts_with("read what it will send: `x sql | backout lint -`"),
+            "{}",
+            found.instead
+        );
         assert!(check(&with(None), &Past::default()).unwrap().instead.contains("backout lint -"));
     }
 }

@@ -14,7 +14,8 @@ fn check(what: &What, past: &Past) -> Option<Found> {
         return None;
     }
     let why = "what a program does to rows, files and other systems cannot be read from its command";
-    let instead = "lint its migrations with `backout lint DIR`; the drill itself will show what it leaves";
+    let instead = "lint what it has sent: `backout points SCENARIO`, and `backout lint RUN` of the run's folder; or its \
+                   migrations with `backout lint DIR`";
     Some(Found::new(Class::Unknown, format!("runs `{command}`"), why, instead))
 }
 
