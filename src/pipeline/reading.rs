@@ -8,7 +8,7 @@ use super::expression::Obstacle;
 use super::{Job, PassedOver, Request, Skip};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::files::TEXT_LIMIT;
-use crate::yaml::{self, Limits, Node, Spot};
+use crate::yaml::{self, Limits, Node, Spot, Value};
 
 /// Most bytes of a script: the kernel takes no longer argument.
 const SCRIPT_LIMIT: usize = 120_000;
@@ -55,6 +55,23 @@ impl<'r> Reading<'r> {
         let spot = inside(node, text);
         for Obstacle { message, help } in obstacles {
             self.obstacle(&spot, message, help);
+        }
+    }
+
+    /// Notes what stands where a mapping, or a list, is read: nothing of it would be.
+    pub(super) fn expects(&mut self, node: &Node, mappings: &[&str], lists: &[&str]) {
+        let mappings = mappings.iter().map(|key| (*key, "mapping"));
+        for (key, word) in mappings.chain(lists.iter().map(|key| (*key, "list"))) {
+            let Some(value) = node.get(key) else { continue };
+            let is_right = match &value.value {
+                Value::Mapping(_) => word == "mapping",
+                Value::Sequence(_) => word == "list",
+                Value::Scalar { .. } => value.is_null(),
+            };
+            if !is_right {
+                let help = format!("write the {word} out");
+                self.obstacle(&value.spot, format!("`{key}` is no {word} here"), help);
+            }
         }
     }
 
@@ -127,6 +144,10 @@ impl<'r> Reading<'r> {
 
     /// The job, unless anything was wrong; equal mistakes are said once, with their lines.
     pub(super) fn finish(mut self, job: Option<Job>) -> Result<Job, Vec<Diagnostic>> {
+        if job.is_none() && self.mistakes.is_empty() {
+            let message = format!("the job `{}` cannot be read", self.request.job);
+            self.wrong(Diagnostic::whole(self.request.source, message));
+        }
         if let Some(job) = job.as_ref().filter(|job| job.script.len() > SCRIPT_LIMIT) {
             let message =
                 format!("the job is {} bytes long; at most {SCRIPT_LIMIT} are run", job.script.len());

@@ -98,6 +98,13 @@ impl Case {
         mistakes.iter().map(|one| format!("{}: {}", one.place().line, one.message)).collect()
     }
 
+    /// What is noted beside mistakes.
+    #[track_caller]
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mistakes = self.try_read().expect_err("the job can be read");
+        mistakes.into_iter().filter_map(|one| one.note).collect()
+    }
+
     /// The ways out of every mistake.
     #[track_caller]
     pub(super) fn help(&self) -> Vec<String> {

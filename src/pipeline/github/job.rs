@@ -41,6 +41,11 @@ const KEYS: [&str; 19] = [
 pub(super) fn write(reading: &mut Reading<'_>, workflow: &Workflow<'_>, node: &Node) -> Option<Job> {
     conditions(reading, workflow, node);
     stand_ins(reading, node);
+    reading.expects(workflow.root, &["defaults", "env"], &[]);
+    reading.expects(node, &["defaults", "env", "services"], &["steps"]);
+    if let Some(container) = node.get("container").filter(|container| container.text().is_none()) {
+        reading.expects(container, &["env"], &[]);
+    }
     let steps = node.get("steps").filter(|steps| !steps.items().is_empty());
     let Some(steps) = steps else {
         let message = format!("the job `{}` has no `steps`", workflow.job);

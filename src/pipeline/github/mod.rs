@@ -64,6 +64,8 @@ fn called(reading: &mut Reading<'_>, workflow: &Workflow<'_>, rest: &[&str], dep
         return job::write(reading, workflow, node);
     };
     job::conditions(reading, workflow, node);
+    let named = node.get("secrets").is_some_and(|secrets| secrets.text() != Some("inherit"));
+    reading.expects(node, if named { &["secrets", "with"] } else { &["with"] }, &[]);
     let path = uses.text().unwrap_or_default();
     let Some(local) = path.strip_prefix("./").filter(|_| depth < DEPTH) else {
         let help = "drill the job in that repository's file, or copy the file";

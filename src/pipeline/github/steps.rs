@@ -117,6 +117,7 @@ impl<'w, 'r> Writer<'w, 'r> {
     fn step(&mut self, number: usize, node: &Node, scope: &mut Scope) {
         let known: Vec<&str> = KEYS.into_iter().chain(["working-directory"]).collect();
         unknown_keys(self.reading, node, "step", &known);
+        self.reading.expects(node, &["env", "with"], &[]);
         let id = node.get("id").and_then(Node::text);
         let label = label(node);
         let place = node.spot.source.place(node.spot.span.start);
@@ -204,7 +205,8 @@ impl<'w, 'r> Writer<'w, 'r> {
         step: &Current<'_>,
         scope: &Scope,
     ) -> Option<std::collections::BTreeMap<String, String>> {
-        let Some(run) = step.node.get("run") else {
+        let run = step.node.get("run").filter(|run| run.text().is_some() && !run.is_null());
+        let Some(run) = run else {
             self.reading.wrong(step.node.spot.mistake("a step has a `run` or a `uses`"));
             return None;
         };

@@ -461,3 +461,18 @@ fn what_is_no_job_is_said() {
         ]
     );
 }
+
+#[test]
+fn what_is_not_written_out_is_not_taken_for_nothing() {
+    let text = "env: '${{ fromJSON(vars.ALL) }}'\njobs:\n  down:\n    env: [A]\n    steps:\n      - { run: [a, b] }\n      - { run: x, env: '${{ matrix.env }}' }\n      - { run: }\n";
+    assert_eq!(
+        Case::new(PATH, "down", text).mistakes(),
+        ["1: `env` is no mapping here", "6: a step has a `run` or a `uses`"],
+        "and the notes say: also on lines 4, 7, and 8"
+    );
+    assert_eq!(Case::new(PATH, "down", text).notes(), ["also on lines 4, 7", "also on line 8"]);
+    let inner = "on: workflow_call\njobs: { a: { steps: [ { run: x } ] } }\n";
+    let outer = "jobs:\n  down: { uses: ./w.yml, with: '${{ inputs }}', secrets: '${{ secrets }}' }\n";
+    let called = Case::new(PATH, "down", outer).file("/r/w.yml", inner);
+    assert_eq!(called.mistakes(), ["2: `secrets` is no mapping here", "2: `with` is no mapping here"]);
+}

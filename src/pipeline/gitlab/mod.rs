@@ -96,6 +96,9 @@ pub(super) fn job(reading: &mut Reading<'_>, head: Option<&Node>, root: Node) ->
         return None;
     }
     let job = configuration.job(reading, name)?;
+    reading.expects(&root, &["default", "variables", "workflow"], &["stages"]);
+    let mappings = ["artifacts", "id_tokens", "inherit", "secrets", "variables"];
+    reading.expects(&job, &mappings, &["dependencies", "needs", "rules"]);
     let defaults = configuration.defaults(reading, &job);
     let rules = rules::of(reading, &configuration, &job);
     let variables = Variables::of(reading, &configuration, &job, &rules);
@@ -103,7 +106,7 @@ pub(super) fn job(reading: &mut Reading<'_>, head: Option<&Node>, root: Node) ->
     let handed = artifacts::of(reading, &configuration, &job, name, &rules);
     let mut script = header(reading, name, &job);
     variables.write(reading, &mut script, &handed);
-    let main = merge::own(&job, "script");
+    let main = merge::own(&job, "script").filter(|script| !script.is_null());
     let Some(main) = main else {
         let help = "a job that only triggers others cannot be drilled by itself";
         reading.obstacle(&job.spot, format!("the job `{name}` has no `script`"), help);

@@ -319,3 +319,23 @@ spec:
     let bad = case("spec: { inputs: {} }\n---\ndown: { script: 'echo $[[ inputs.x | truncate(0,1) ]]' }\n");
     assert_eq!(bad.mistakes(), ["3: `inputs.x | truncate(0,1)` is not filled in here"]);
 }
+
+#[test]
+fn what_is_not_written_out_is_not_taken_for_nothing() {
+    let text = "default: [A]\nworkflow: x\ndown: { script: x, variables: $ALL, needs: build, rules: x }\nempty: { script: }\n";
+    assert_eq!(
+        case(text).mistakes(),
+        [
+            "1: `default` is no mapping here",
+            "2: `workflow` is no mapping here",
+            "3: `variables` is no mapping here",
+            "3: `needs` is no list here",
+            "3: `rules` is no list here",
+            "3: the pipeline would not run this job: no rule holds with what is known"
+        ]
+    );
+    assert_eq!(
+        Case::new(PATH, "empty", "empty: { script: }\n").mistakes(),
+        ["1: the job `empty` has no `script`"]
+    );
+}
