@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::context::{Context, hex};
 use super::model::{Action, PassedOver};
 use crate::pipeline::{self, Job, Request, Skip};
-use crate::scenario::step::{JobStep, Scalar, SkippedStep};
+use crate::scenario::step::{Given, JobStep, Scalar, SkippedStep};
 
 /// What a step comes to.
 pub(super) struct Resolved {
@@ -28,13 +29,14 @@ pub(super) fn step(context: &mut Context<'_>, at: &str, step: &JobStep) -> Optio
     let source = context.text(&format!("{at}.file"), &step.file)?;
     let around = context.project.services[&step.service].environment.clone();
     let environment = texts(&step.env);
+    let given = given(&step.given);
     let skip: Vec<Skip> = step.skip.iter().map(skip).collect();
     let read = pipeline::read(Request {
         source: &source,
         path: &context.folder.join(&step.file),
         files: context.files,
         job: &step.job,
-        given: &step.given,
+        given: &given,
         service: &step.service,
         around: &around,
         variables: &environment,
@@ -57,6 +59,21 @@ pub(super) fn step(context: &mut Context<'_>, at: &str, step: &JobStep) -> Optio
     let action = Action::Run { service: step.service.clone(), command, environment };
     let passed_over = job.passed_over.into_iter().map(passed_over).collect();
     Some(Resolved { title, action, timeout: job.timeout, passed_over })
+}
+
+/// The contexts of which anything is given, by their names.
+fn given(given: &Given) -> BTreeMap<String, Value> {
+    let Given { inputs, github, needs, matrix, runner, strategy } = given;
+    let named = [
+        ("inputs", inputs),
+        ("github", github),
+        ("needs", needs),
+        ("matrix", matrix),
+        ("runner", runner),
+        ("strategy", strategy),
+    ];
+    let said = named.into_iter().filter(|(_, values)| !values.is_empty());
+    said.map(|(name, values)| (name.to_owned(), values.clone().into_iter().collect())).collect()
 }
 
 fn passed_over(it: pipeline::PassedOver) -> PassedOver {

@@ -972,7 +972,7 @@ fn from_a_job(said: &str) -> String {
 
 #[test]
 fn what_of_a_job_is_not_run_is_in_the_plan_and_what_the_pipeline_says_of_time() {
-    let workflow = "on: workflow_dispatch\njobs:\n  down:\n    timeout-minutes: 2\n    steps:\n      - uses: actions/checkout@v4\n      - uses: a/login@v1\n      \
+    let workflow = "on: { workflow_dispatch: { inputs: { tag: {} } } }\njobs:\n  down:\n    timeout-minutes: 2\n    steps:\n      - uses: actions/checkout@v4\n      - uses: a/login@v1\n      \
                     - uses: ./ci/undo\n        with: { tag: '${{ inputs.tag }}' }\n";
     let action = "inputs: { tag: {} }\nruns:\n  using: composite\n  steps: [ { shell: sh, run: 'undo ${{ inputs.tag }}' } ]\n";
     let files = [("/s/.github/workflows/back.yml", workflow), ("/s/ci/undo/action.yml", action)];

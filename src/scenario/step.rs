@@ -56,15 +56,38 @@ pub struct JobStep {
     /// those of the file.
     #[serde(default)]
     pub env: BTreeMap<String, Scalar>,
-    /// GitHub's contexts as they would be, by name: `inputs: { tag: v1 }`, `github: { ref: refs/heads/main }`,
-    /// `needs`, `matrix`.
+    /// What only a run of the pipeline would know.
     #[serde(default)]
-    pub given: BTreeMap<String, serde_json::Value>,
+    pub given: Given,
     /// Steps that are left out because only the pipeline's own service can do them; the scorecard shows them.
     #[serde(default)]
     pub skip: Vec<SkippedStep>,
     /// How long it may take (default: what the pipeline says, else 10 min).
     pub timeout: Option<Timespan>,
+}
+
+/// What only a run of the pipeline would know: the contexts of GitHub's expressions, and the inputs of either.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    /// What the pipeline was started with.
+    #[serde(default)]
+    pub inputs: BTreeMap<String, serde_json::Value>,
+    /// The run itself: `{ ref: refs/heads/main, sha: …, event: { … } }`.
+    #[serde(default)]
+    pub github: BTreeMap<String, serde_json::Value>,
+    /// The jobs before: `{ build: { result: success, outputs: { tag: v1 } } }`.
+    #[serde(default)]
+    pub needs: BTreeMap<String, serde_json::Value>,
+    /// Which of several jobs it is.
+    #[serde(default)]
+    pub matrix: BTreeMap<String, serde_json::Value>,
+    /// The runner: `{ arch: X64 }`.
+    #[serde(default)]
+    pub runner: BTreeMap<String, serde_json::Value>,
+    /// How several jobs are run: `{ job-index: 0 }`.
+    #[serde(default)]
+    pub strategy: BTreeMap<String, serde_json::Value>,
 }
 
 /// A step of a job that is left out.

@@ -30,9 +30,13 @@ pub(super) fn from_scenario(reading: &mut Reading<'_>, root: &Node) -> Inputs {
     let said = given.get("inputs").and_then(Value::as_object).into_iter().flatten();
     let mut set = BTreeMap::new();
     for (name, value) in said {
-        let declared = events.iter().find_map(|event| declaration(root, event, name));
-        let value = declared.map_or_else(|| value.clone(), |declared| of_its_kind(reading, declared, value));
-        set.insert(name.to_lowercase(), Term::Known(value));
+        match events.iter().find_map(|event| declaration(root, event, name)) {
+            Some(declared) => {
+                let value = of_its_kind(reading, declared, value);
+                set.insert(name.to_lowercase(), Term::Known(value));
+            }
+            None => not_declared(reading, root, name),
+        }
     }
     declared(root, events, set)
 }
@@ -40,6 +44,16 @@ pub(super) fn from_scenario(reading: &mut Reading<'_>, root: &Node) -> Inputs {
 fn declaration<'n>(root: &'n Node, event: &str, name: &str) -> Option<&'n Entry> {
     let inputs = root.get("on")?.get(event)?.get("inputs")?;
     inputs.entries().iter().find(|entry| entry.key.eq_ignore_ascii_case(name))
+}
+
+/// GitHub starts no workflow with an input that it does not have.
+fn not_declared(reading: &mut Reading<'_>, root: &Node, name: &str) {
+    let inputs =
+        root.get("on").into_iter().flat_map(Node::entries).filter_map(|event| event.value.get("inputs"));
+    let known: Vec<&str> = inputs.flat_map(Node::entries).map(|entry| entry.key.as_str()).collect();
+    let spot = &root.get("on").unwrap_or(root).spot;
+    let mistake = spot.mistake(format!("the workflow takes no input `{name}`, which is given"));
+    reading.wrong(mistake.suggest(name, known));
 }
 
 /// A value as GitHub would hand it over: it takes only those that an input allows.

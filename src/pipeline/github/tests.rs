@@ -170,15 +170,16 @@ fn an_input_takes_only_what_it_allows() {
     let with = |inputs: serde_json::Value| Case::new(PATH, "down", text).given("inputs", inputs);
     let right = with(json!({ "to": "production", "dry": "true", "tag": 7 }));
     assert_eq!(right.run(), out(0, "dry\nproduction 7\n"));
-    let wrong = with(json!({ "to": "prodction", "dry": "maybe" }));
+    let wrong = with(json!({ "to": "prodction", "dry": "maybe", "tga": 1 }));
     assert_eq!(
         wrong.mistakes(),
         [
             "5: the input `dry` does not take `maybe`, which is given",
+            "2: the workflow takes no input `tga`, which is given",
             "4: the input `to` does not take `prodction`, which is given"
         ]
     );
-    assert_eq!(wrong.help(), ["did you mean `production`?"]);
+    assert_eq!(wrong.help(), ["did you mean `tag`?", "did you mean `production`?"]);
 }
 
 #[test]

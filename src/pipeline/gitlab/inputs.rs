@@ -39,8 +39,19 @@ fn end_of_head(text: &str) -> Option<usize> {
 
 /// A file's body with its inputs filled in.
 pub(super) fn filled_in(reading: &mut Reading<'_>, head: Option<&Node>, body: Node, given: &Given) -> Node {
-    let Some(head) = head else { return body };
-    let declared = head.get("spec").and_then(|spec| spec.get("inputs"));
+    let declared = head.and_then(|head| head.get("spec")?.get("inputs"));
+    let known: Vec<&str> =
+        declared.into_iter().flat_map(Node::entries).map(|entry| entry.key.as_str()).collect();
+    for name in given.keys().filter(|name| !known.contains(&name.as_str())) {
+        let mistake = declared
+            .unwrap_or(&body)
+            .spot
+            .mistake(format!("the file takes no input `{name}`, which is given"));
+        reading.wrong(mistake.suggest(name, known.iter().copied()));
+    }
+    if head.is_none() {
+        return body;
+    }
     let mut values = Given::new();
     for entry in declared.into_iter().flat_map(Node::entries) {
         let default = entry.value.get("default").map(Node::to_json);

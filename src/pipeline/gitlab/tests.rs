@@ -314,6 +314,8 @@ spec:
     };
     assert_eq!(given("staging").run(), out(0, "host-staging staging\na\nb\na\nb\n"));
     assert_eq!(given("nowhere").mistakes(), ["3: the input `place` does not take `nowhere`, which is given"]);
+    let odd = case("down: { script: x }").given("inputs", serde_json::json!({ "place": 1 }));
+    assert_eq!(odd.mistakes(), ["1: the file takes no input `place`, which is given"]);
     let none = case(main).file("/r/ci/part.yml", part);
     assert_eq!(none.mistakes()[0], "3: the input `place` is not given");
     let bad = case("spec: { inputs: {} }\n---\ndown: { script: 'echo $[[ inputs.x | truncate(0,1) ]]' }\n");
