@@ -122,7 +122,9 @@ fn handed_on<'n>(
     let mut values = Values { reading, lookup: &lookup };
     let mut given = BTreeMap::new();
     for entry in node.get("with").into_iter().flat_map(Node::entries) {
-        given.extend(values.typed(&entry.value).map(|term| (entry.key.to_lowercase(), term)));
+        // What is in the way of a value is noted already.
+        let term = values.typed(&entry.value).unwrap_or(Term::Unknown);
+        given.insert(entry.key.to_lowercase(), term);
     }
     let secrets = match node.get("secrets") {
         Some(inherit) if inherit.text() == Some("inherit") => workflow.secrets.clone(),

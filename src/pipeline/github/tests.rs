@@ -398,6 +398,14 @@ jobs:
     assert_eq!(case("down / other").run(), out(0, "other\n"));
     assert_eq!(case("down").mistakes(), ["5: the workflow that `down` uses has 2 jobs"]);
     assert_eq!(case("down").help(), ["say which is drilled: `down/roll`, `down/other`"]);
+    let unknown = outer.replace("${{ inputs.place }}", "${{ needs.build.outputs.to }}");
+    let unknown = Case::new(PATH, "down/roll", &unknown).file("/r/.github/workflows/roll.yml", inner);
+    let said = "6: `needs.build.outputs.to` is not known here";
+    assert_eq!(
+        unknown.variable("PROD_KEY", "k").mistakes(),
+        [said],
+        "and no word of an input that is missing"
+    );
     let elsewhere = outer.replace("./.github", "a/b/.github");
     assert_eq!(
         Case::new(PATH, "down", &elsewhere).variable("PROD_KEY", "k").mistakes(),
