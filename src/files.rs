@@ -35,6 +35,9 @@ pub trait Files {
     /// As for [`Files::read`], but for the last.
     fn bytes(&self, path: &Path, limit: u64) -> Result<Vec<u8>, FileProblem>;
 
+    /// Whether anything is at a path, be it below the root or not.
+    fn exists(&self, path: &Path) -> bool;
+
     /// What lies in a folder, sorted; nothing where it cannot be read.
     fn list(&self, folder: &Path) -> Vec<PathBuf>;
 
@@ -134,7 +137,7 @@ impl FileProblem {
 
     fn way_out(&self) -> Option<&'static str> {
         match self {
-            Self::Outside { .. } => Some("move it below the root, or name a higher one with --root"),
+            Self::Outside { .. } => Some("copy what is needed below the root"),
             Self::TooLarge { .. } => Some("keep data in files of their own"),
             Self::NotText { .. } => Some("save the file as UTF-8"),
             Self::Missing(_) | Self::Folder(_) | Self::Special(_) | Self::Unreadable { .. } => None,
@@ -197,6 +200,10 @@ impl Files for RootedFiles {
         Ok(bytes)
     }
 
+    fn exists(&self, path: &Path) -> bool {
+        self.current.join(path).symlink_metadata().is_ok()
+    }
+
     fn list(&self, folder: &Path) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.current.join(folder)).into_iter().flatten().flatten();
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
@@ -251,6 +258,10 @@ impl Files for MemoryFiles {
         let bytes = self.0.get(&located.path).ok_or_else(|| FileProblem::Folder(name.clone()))?;
         within(bytes.len() as u64, limit, &name)?;
         Ok(bytes.clone())
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.locate(path).is_ok()
     }
 
     fn list(&self, folder: &Path) -> Vec<PathBuf> {

@@ -39,11 +39,13 @@ pub(super) fn check(inputs: &Inputs, around: &Surroundings, out: &mut dyn Write)
     say(out, &text)
 }
 
-/// What the lint says of the change, and what a sweep will not see, in one line each; `backout lint` shows more.
+/// What Compose would warn of, what the lint says of the change, and what a sweep will not see, in one line each;
+/// `backout lint` shows more.
 fn warnings(plan: &Plan) -> Vec<String> {
+    let compose = plan.project.remarks.iter().map(ToString::to_string);
     let no_way_back = plan.forward_only.iter().map(|it| format!("forward only: {}", it.because));
     let lint = plan.lint.remarks.iter().filter(|remark| remark.class.is_grave()).map(report::brief);
-    no_way_back.chain(lint).chain(unseen(plan)).collect()
+    compose.chain(no_way_back).chain(lint).chain(unseen(plan)).collect()
 }
 
 pub(super) fn show(inputs: &Inputs, around: &Surroundings, out: &mut dyn Write) -> Result<u8, AppError> {

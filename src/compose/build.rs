@@ -38,7 +38,7 @@ fn context(reader: &mut Reader<'_>, node: &Node) -> Option<PathBuf> {
         reader.mistake(at, format!("the context `{written}` is not a folder"));
         return None;
     }
-    Some(located.path)
+    reader.is_lent(&at.spot, &located.path).then_some(located.path)
 }
 
 /// The Dockerfile's path relative to the context, in which it must lie.

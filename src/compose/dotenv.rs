@@ -1,24 +1,27 @@
 //! Environment files: `NAME=value` lines with quotes, escapes and variables.
 //!
-//! The syntax is that of Compose's own reader. An unset variable is a mistake here as everywhere.
+//! The syntax is that of Compose's own reader. An unset variable is nothing, and that is
+//! said, as everywhere.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::interpolate::{Lookup, interpolate};
+use super::interpolate::{Fault, Lookup, interpolate};
 use crate::diagnostic::{Diagnostic, Source};
 
 /// Reads an environment file. `lookup` wins over what the file has set so far; a name alone on its
-/// line takes its value from there and is left out where there is none.
+/// line takes its value from there and is left out where there is none. Variables that are not set are noted
+/// among the remarks.
 ///
 /// # Errors
 /// Every line that cannot be read, with its place.
 pub(super) fn parse(
     source: &Arc<Source>,
     lookup: Lookup<'_>,
+    remarks: &mut Vec<Diagnostic>,
 ) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
-    let mut reader = Reader { source, at: 0, lookup, set: BTreeMap::new(), mistakes: Vec::new() };
+    let mut reader = Reader { source, at: 0, lookup, set: BTreeMap::new(), mistakes: Vec::new(), remarks };
     if source.text.starts_with('\u{feff}') {
         reader.at = '\u{feff}'.len_utf8();
     }
@@ -63,6 +66,7 @@ struct Reader<'a> {
     lookup: Lookup<'a>,
     set: BTreeMap<String, String>,
     mistakes: Vec<Diagnostic>,
+    remarks: &'a mut Vec<Diagnostic>,
 }
 
 impl<'a> Reader<'a> {
@@ -145,19 +149,26 @@ impl<'a> Reader<'a> {
     fn expand(&mut self, value: &str, span: Range<usize>) -> Option<String> {
         let (lookup, set) = (self.lookup, &self.set);
         match interpolate(value, &|name| lookup(name).or_else(|| set.get(name).cloned())) {
-            Ok(value) => Some(value),
+            Ok(replaced) => {
+                let blank = replaced.blank.iter().map(|fault| self.placed(fault, &span)).collect::<Vec<_>>();
+                self.remarks.extend(blank);
+                Some(replaced.text)
+            }
             Err(faults) => {
-                for fault in faults {
-                    let within = self.source.text[span.clone()].find(&fault.expression);
-                    let span = within.map_or(span.clone(), |found| {
-                        span.start + found..span.start + found + fault.expression.len()
-                    });
-                    let diagnostic = Diagnostic::at(self.source, span, fault.message).help(fault.help);
-                    self.mistakes.push(diagnostic.help("quote the value with ' to keep a dollar sign"));
-                }
+                let faults = faults.iter().map(|fault| self.placed(fault, &span)).collect::<Vec<_>>();
+                self.mistakes.extend(faults);
                 None
             }
         }
+    }
+
+    /// What is to be said of an expression in a value.
+    fn placed(&self, fault: &Fault, span: &Range<usize>) -> Diagnostic {
+        let within = self.source.text[span.clone()].find(&fault.expression);
+        let span = within
+            .map_or(span.clone(), |found| span.start + found..span.start + found + fault.expression.len());
+        let diagnostic = Diagnostic::at(self.source, span, &*fault.message).help(&*fault.help);
+        diagnostic.help("quote the value with ' to keep a dollar sign")
     }
 
     fn rest(&self) -> &'a str {
@@ -246,7 +257,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<Vec<(String, String)>, Vec<String>> {
-        parse(&Source::new("a.env", text), &lookup)
+        parse(&Source::new("a.env", text), &lookup, &mut Vec::new())
             .map(|set| set.into_iter().collect())
             .map_err(|found| found.iter().map(|d| format!("{} {}", d.place(), d.message)).collect())
     }
@@ -286,6 +297,15 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_that_is_not_set_is_nothing_and_said() {
+        let mut remarks = Vec::new();
+        let set = parse(&Source::new("a.env", "A=x${NONE}y\n"), &lookup, &mut remarks).unwrap();
+        assert_eq!(set["A"], "xy");
+        assert_eq!(remarks[0].place().to_string(), "a.env:1:4");
+        assert!(remarks[0].message.starts_with("the variable `NONE` is not set"), "{}", remarks[0].message);
+    }
+
+    #[test]
     fn a_name_alone_takes_its_value_from_outside() {
         assert_eq!(read("HOST\nNONE\n"), Ok(vec![("HOST".into(), "host".into())]));
     }
@@ -293,13 +313,13 @@ mod tests {
     #[test]
     fn every_mistake_is_found_with_its_place() {
         assert_eq!(
-            read("ok=1\nA B=2\n=3\nC=\"open\nD='x' y\nE=$NONE\n").unwrap_err(),
+            read("ok=1\nA B=2\n=3\nC=\"open\nD='x' y\nE=${NONE?}\n").unwrap_err(),
             [
                 "a.env:2:1 `A B` is not a name of a variable",
                 "a.env:3:1 `` is not a name of a variable",
                 "a.env:4:3 the closing \" is missing",
                 "a.env:5:6 text after the closing quote",
-                "a.env:6:3 the variable `NONE` is not set",
+                "a.env:6:3 the variable `NONE` is required",
             ]
         );
     }

@@ -92,7 +92,12 @@ fn env_file(
     let Some(source) = open(reader, node, required) else { return BTreeMap::new() };
     let scope = reader.scopes.of(&node.spot);
     let lookup = |name: &str| scope.lookup(name).or_else(|| own.get(name).cloned());
-    let read = if raw { dotenv::parse_raw(&source, &lookup) } else { dotenv::parse(&source, &lookup) };
+    let mut remarks = Vec::new();
+    let read = match raw {
+        true => dotenv::parse_raw(&source, &lookup),
+        false => dotenv::parse(&source, &lookup, &mut remarks),
+    };
+    remarks.into_iter().for_each(|remark| reader.remark(remark));
     read.unwrap_or_else(|mistakes| {
         mistakes.into_iter().for_each(|mistake| reader.push(mistake));
         BTreeMap::new()
@@ -167,11 +172,11 @@ mod tests {
     #[test]
     fn mistakes_in_files_are_shown_in_the_files() {
         let text = one_service("env_file: [bad.env, none.env, {path: bad.env, format: odd}]");
-        let found = errors_of(&[("/shop/compose.yaml", &text), ("/shop/bad.env", "A=1\nB=$NONE x\n")]);
+        let found = errors_of(&[("/shop/compose.yaml", &text), ("/shop/bad.env", "A=1\nB=${NONE?} x\n")]);
         assert_eq!(
             found.iter().map(|e| e.split(" · ").next().unwrap()).collect::<Vec<_>>(),
             [
-                "shop/bad.env:2:3 the variable `NONE` is not set",
+                "shop/bad.env:2:3 the variable `NONE` is required",
                 "shop/compose.yaml:3:25 `shop/none.env` does not exist",
                 "shop/compose.yaml:3:59 unknown format `odd`; known is raw",
             ]

@@ -218,7 +218,7 @@ services:
 
     #[test]
     fn an_unset_variable_is_named() {
-        for (extends, place) in [("$U", "1:35"), ("{file: $U, service: x}", "1:42")] {
+        for (extends, place) in [("'${U?}'", "1:36"), ("{file: '${U?}', service: x}", "1:43")] {
             let found = errors(&format!("services: {{s: {{image: i, extends: {extends}}}}}"));
             let start = format!("shop/compose.yaml:{place} the variable `U`");
             assert!(found.len() == 1 && found[0].starts_with(&start), "{found:?}");

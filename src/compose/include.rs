@@ -53,7 +53,8 @@ fn wanted(loader: &mut Loader<'_>, tree: &Node, list: &Node) -> Vec<Wanted> {
             wanted.push(Wanted { paths, folder, env_files: env_files.unwrap_or_default(), outer });
         }
     }
-    let mistakes = reader.into_mistakes();
+    let (mistakes, remarks) = reader.into_findings();
+    loader.remarks.extend(remarks);
     loader.mistakes.extend(mistakes);
     wanted
 }
@@ -211,7 +212,7 @@ services: {web: {image: web, depends_on: [db, api]}}
 
     #[test]
     fn an_unset_variable_in_a_path_is_named() {
-        let found = errors_of(&[("/shop/compose.yaml", "include: ['${U}']\nservices: {s: {image: i}}")]);
+        let found = errors_of(&[("/shop/compose.yaml", "include: ['${U?}']\nservices: {s: {image: i}}")]);
         assert!(
             found.len() == 1 && found[0].starts_with("shop/compose.yaml:1:12 the variable `U`"),
             "{found:?}"

@@ -1,13 +1,22 @@
 //! `$VAR`, `${VAR}` and their forms with a default, a requirement or an alternative.
 //!
-//! As the Compose specification has it, but stricter in one point: a variable that is not set and
-//! has no default is a mistake, where Compose puts nothing and warns.
+//! As the Compose specification has it: a variable that is not set and has no default is nothing, and that is
+//! said.
 
 /// Expressions inside each other's defaults.
 const DEEPEST: usize = 16;
 
 /// What a variable is set to.
 pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A text with its variables replaced.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Replaced {
+    /// The text.
+    pub(super) text: String,
+    /// The expressions that stand for nothing because their variable is not set.
+    pub(super) blank: Vec<Fault>,
+}
 
 /// An expression that has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,14 +32,21 @@ pub(super) struct Fault {
 /// The text with its variables replaced.
 ///
 /// # Errors
-/// Every expression that has no value.
-pub(super) fn interpolate(text: &str, lookup: Lookup<'_>) -> Result<String, Vec<Fault>> {
-    let mut faults = Vec::new();
-    let replaced = replace(text, lookup, DEEPEST, &mut faults);
-    if faults.is_empty() { Ok(replaced) } else { Err(faults) }
+/// Every expression that is wrong, or whose variable is required and not set.
+pub(super) fn interpolate(text: &str, lookup: Lookup<'_>) -> Result<Replaced, Vec<Fault>> {
+    let mut faults = Faults::default();
+    let text = replace(text, lookup, DEEPEST, &mut faults);
+    let Faults { wrong, blank } = faults;
+    if wrong.is_empty() { Ok(Replaced { text, blank }) } else { Err(wrong) }
 }
 
-fn replace(text: &str, lookup: Lookup<'_>, depth: usize, faults: &mut Vec<Fault>) -> String {
+#[derive(Default)]
+struct Faults {
+    wrong: Vec<Fault>,
+    blank: Vec<Fault>,
+}
+
+fn replace(text: &str, lookup: Lookup<'_>, depth: usize, faults: &mut Faults) -> String {
     let mut replaced = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(dollar) = rest.find('$') {
@@ -45,7 +61,7 @@ fn replace(text: &str, lookup: Lookup<'_>, depth: usize, faults: &mut Vec<Fault>
 }
 
 /// The bytes of the expression that the text starts with, and its value.
-fn expression(text: &str, lookup: Lookup<'_>, depth: usize, faults: &mut Vec<Fault>) -> (usize, String) {
+fn expression(text: &str, lookup: Lookup<'_>, depth: usize, faults: &mut Faults) -> (usize, String) {
     let after = &text[1..];
     if after.starts_with('$') {
         return (2, "$".to_owned());
@@ -58,10 +74,10 @@ fn expression(text: &str, lookup: Lookup<'_>, depth: usize, faults: &mut Vec<Fau
         return (1, "$".to_owned());
     }
     let length = 1 + name.len();
-    (length, lookup(name).unwrap_or_else(|| fault(faults, unset(&text[..length], name))))
+    (length, lookup(name).unwrap_or_else(|| blank(faults, unset(&text[..length], name))))
 }
 
-fn braced(text: &str, lookup: Lookup<'_>, depth: usize, faults: &mut Vec<Fault>) -> (usize, String) {
+fn braced(text: &str, lookup: Lookup<'_>, depth: usize, faults: &mut Faults) -> (usize, String) {
     let Some(end) = closing_brace(text) else {
         return (text.len(), fault(faults, malformed(text, "it has no closing brace")));
     };
@@ -71,9 +87,9 @@ fn braced(text: &str, lookup: Lookup<'_>, depth: usize, faults: &mut Vec<Fault>)
     let value = match operator(rest) {
         _ if name.is_empty() => fault(faults, malformed(whole, "it does not start with a name")),
         _ if depth == 0 => fault(faults, malformed(whole, "it is nested too deeply")),
-        _ if rest.is_empty() => lookup(name).unwrap_or_else(|| fault(faults, unset(whole, name))),
+        _ if rest.is_empty() => lookup(name).unwrap_or_else(|| blank(faults, unset(whole, name))),
         Some((operator, word)) => {
-            let word = |faults: &mut Vec<Fault>| replace(word, lookup, depth - 1, faults);
+            let word = |faults: &mut Faults| replace(word, lookup, depth - 1, faults);
             let set = lookup(name).filter(|value| !(operator.empty_is_unset && value.is_empty()));
             match (operator.kind, set) {
                 ('+', Some(_)) => word(faults),
@@ -124,18 +140,22 @@ fn closing_brace(text: &str) -> Option<usize> {
     })
 }
 
-fn fault(faults: &mut Vec<Fault>, fault: Fault) -> String {
-    faults.push(fault);
+fn fault(faults: &mut Faults, fault: Fault) -> String {
+    faults.wrong.push(fault);
+    String::new()
+}
+
+fn blank(faults: &mut Faults, fault: Fault) -> String {
+    faults.blank.push(fault);
     String::new()
 }
 
 fn unset(expression: &str, name: &str) -> Fault {
     Fault {
         expression: expression.to_owned(),
-        message: format!("the variable `{name}` is not set"),
+        message: format!("the variable `{name}` is not set: nothing stands in its place, as in Compose"),
         help: format!(
-            "set it in the environment, in `.env` or with --set {name}=…, or give a default: \
-             `${{{name}:-…}}` (Compose would put nothing here and go on)"
+            "set it in the environment, in `.env` or with --set {name}=…, or give a default: `${{{name}:-…}}`"
         ),
     }
 }
@@ -170,6 +190,10 @@ mod tests {
             .map(|(_, value)| (*value).to_owned())
     }
 
+    fn text_of(text: &str, lookup: Lookup<'_>) -> Result<String, Vec<Fault>> {
+        interpolate(text, lookup).map(|replaced| replaced.text)
+    }
+
     #[test]
     fn every_form_has_its_value() {
         for (text, value) in [
@@ -189,16 +213,13 @@ mod tests {
             ("5$ and $1 and $", "5$ and $1 and $"),
             ("pré$A€", "pré1€"),
         ] {
-            assert_eq!(interpolate(text, &lookup).as_deref(), Ok(value), "{text}");
+            assert_eq!(text_of(text, &lookup).as_deref(), Ok(value), "{text}");
         }
     }
 
     #[test]
     fn what_has_no_value_says_why() {
         for (text, expression, message) in [
-            ("x$NONE.y", "$NONE", "the variable `NONE` is not set"),
-            ("${NONE}", "${NONE}", "the variable `NONE` is not set"),
-            ("${A:-}${NONE:-${ALSO}}", "${ALSO}", "the variable `ALSO` is not set"),
             ("${NONE?}", "${NONE?}", "the variable `NONE` is required"),
             ("${EMPTY:?set $A}", "${EMPTY:?set $A}", "the variable `EMPTY` is required: set 1"),
             ("${A", "${A", "not a variable: it has no closing brace"),
@@ -212,8 +233,23 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_that_is_not_set_is_nothing_and_named() {
+        for (text, value, blank) in [
+            ("x$NONE.y", "x.y", &["$NONE"][..]),
+            ("${NONE}", "", &["${NONE}"]),
+            ("${A:-}${NONE:-${ALSO}}", "1", &["${ALSO}"]),
+            ("$X $Y ${Z}", "  ", &["$X", "$Y", "${Z}"]),
+            ("${NONE:-}${NONE-x}", "x", &[]),
+        ] {
+            let replaced = interpolate(text, &lookup).unwrap();
+            let named: Vec<&str> = replaced.blank.iter().map(|blank| blank.expression.as_str()).collect();
+            assert_eq!((replaced.text.as_str(), &named[..]), (value, blank), "{text}");
+        }
+    }
+
+    #[test]
     fn all_faults_of_a_text_are_found() {
-        assert_eq!(interpolate("$X $Y ${Z}", &lookup).unwrap_err().len(), 3);
+        assert_eq!(interpolate("${X?} ${Y?} ${Z", &lookup).unwrap_err().len(), 3);
     }
 
     #[test]
@@ -226,14 +262,14 @@ mod tests {
     proptest! {
         #[test]
         fn doubled_dollars_give_the_text_back(text in ".*") {
-            prop_assert_eq!(interpolate(&text.replace('$', "$$"), &lookup), Ok(text));
+            prop_assert_eq!(text_of(&text.replace('$', "$$"), &lookup), Ok(text));
         }
 
         #[test]
         fn a_set_variable_stands_for_its_value_in_every_form(value in ".+", word in "[^${}]*") {
             let lookup = |_: &str| Some(value.clone());
             for text in ["$V".to_owned(), "${V}".into(), format!("${{V:-{word}}}"), format!("${{V?{word}}}")] {
-                prop_assert_eq!(interpolate(&text, &lookup), Ok(value.clone()));
+                prop_assert_eq!(text_of(&text, &lookup), Ok(value.clone()));
             }
         }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::canonical::canonical;
-use super::model::Project;
+use super::model::{Project, Remark};
 use super::project;
 use super::read::Reader;
 use super::scope::{Scope, Scopes, Variables};
@@ -42,17 +42,32 @@ pub fn load(files: &dyn Files, request: &Request) -> Result<Project, Vec<Diagnos
     let mut loader = Loader::new(files, request);
     let tree = loader.project(request);
     let complete = loader.complete && !loader.baseless;
-    let Loader { scopes, unset, dotenv, mut mistakes, .. } = loader;
+    let Loader { scopes, unset, dotenv, mut remarks, mut mistakes, .. } = loader;
     let Some(mut tree) = tree else { return Err(in_order(mistakes)) };
     tree::drop_reset(&mut tree);
     mistakes.extend(unset.left_in(&tree));
     let (ignored, wrong) = keys::check(&tree);
     mistakes.extend(wrong);
+    remarks.extend(unset.blank_in(&tree));
     let mut reader = Reader::new(files, &scopes, &tree, complete);
     let project = project::read(&mut reader, &request.profiles);
-    let wrong = reader.into_mistakes();
+    let (wrong, more) = reader.into_findings();
     mistakes.extend(wrong);
-    if mistakes.is_empty() { Ok(Project { ignored, dotenv, ..project }) } else { Err(in_order(mistakes)) }
+    remarks.extend(more);
+    explain(&mut mistakes, &remarks);
+    let remarks = in_order(remarks).iter().map(Remark::of).collect();
+    let project = Project { ignored, dotenv, remarks, ..project };
+    if mistakes.is_empty() { Ok(project) } else { Err(in_order(mistakes)) }
+}
+
+/// A mistake in a line of which something was said is likely to come from that.
+fn explain(mistakes: &mut [Diagnostic], remarks: &[Diagnostic]) {
+    let line = |diagnostic: &Diagnostic| (diagnostic.place().file, diagnostic.place().line);
+    for mistake in mistakes {
+        let at = line(mistake);
+        let causes = remarks.iter().filter(|remark| line(remark) == at);
+        mistake.help.extend(causes.map(|cause| cause.message.clone()));
+    }
 }
 
 /// The folder of the first file: relative paths start there, and its `.env` is read.
@@ -86,6 +101,8 @@ pub(super) struct Loader<'a> {
     /// Files that are being loaded, each included by the one before.
     pub(super) open: Vec<PathBuf>,
     unset: Unset,
+    /// What is said and is no mistake.
+    pub(super) remarks: Vec<Diagnostic>,
     /// What the `.env` files of the project and of what it includes set.
     dotenv: BTreeSet<(String, String)>,
     /// Whether every file that was named could be read.
@@ -105,6 +122,7 @@ impl<'a> Loader<'a> {
             mistakes: Vec::new(),
             open: Vec::new(),
             unset: Unset::default(),
+            remarks: Vec::new(),
             dotenv: BTreeSet::new(),
             complete: true,
             baseless: false,
@@ -143,7 +161,8 @@ impl<'a> Loader<'a> {
 
     /// The variables of an environment file.
     pub(super) fn variables(&mut self, source: &Arc<Source>, outer: &Variables) -> Variables {
-        let read = dotenv::parse(source, &|name| outer.get(name).cloned()).unwrap_or_else(|mistakes| {
+        let read = dotenv::parse(source, &|name| outer.get(name).cloned(), &mut self.remarks);
+        let read = read.unwrap_or_else(|mistakes| {
             self.mistakes.extend(mistakes);
             Variables::new()
         });
@@ -211,7 +230,8 @@ impl<'a> Loader<'a> {
 fn project_name(parsed: &[Parsed], folder: &Path, variables: &Variables) -> String {
     let written = parsed.iter().rev().find_map(|file| file.root.get("name")?.text());
     let lookup = |name: &str| variables.get(name).cloned();
-    let name = written.and_then(|name| interpolate::interpolate(name, &lookup).ok());
+    let name =
+        written.and_then(|name| interpolate::interpolate(name, &lookup).ok()).map(|replaced| replaced.text);
     let folder = || folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let name = name.unwrap_or_else(folder).to_lowercase();
     let allowed = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
@@ -282,10 +302,10 @@ networks: {back: {internal: true}}
     fn all_mistakes_are_found_at_once() {
         assert_eq!(
             errors(
-                "services:\n  api:\n    image: ${TAG}\n    privileged: true\n    imge: x\n    ports: [x]\n    depends_on: [dbb]\n  db: {}\n"
+                "services:\n  api:\n    image: ${TAG?}\n    privileged: true\n    imge: x\n    ports: [x]\n    depends_on: [dbb]\n  db: {}\n"
             ),
             [
-                "shop/compose.yaml:3:12 the variable `TAG` is not set · set it in the environment, in `.env` or with --set TAG=…, or give a default: `${TAG:-…}` (Compose would put nothing here and go on)",
+                "shop/compose.yaml:3:12 the variable `TAG` is required · set it in the environment, in `.env` or with --set TAG=…",
                 "shop/compose.yaml:4:5 `services.api.privileged` is refused: it reaches out of the staging system into the engine's host · add the capabilities it needs with `cap_add`",
                 "shop/compose.yaml:5:5 unknown key `imge` in `services.api` · did you mean `image`? · begin the name of an extension with `x-`",
                 "shop/compose.yaml:6:13 `x` is not a port; write for example 8080, 8080:80 or 127.0.0.1:53:53/udp",
@@ -293,6 +313,15 @@ networks: {back: {internal: true}}
                 "shop/compose.yaml:8:3 the service `db` has neither `image` nor `build`",
             ]
         );
+    }
+
+    #[test]
+    fn a_mistake_that_an_unset_variable_makes_says_so() {
+        let found = errors("services: {s: {image: i, ports: ['$P']}}");
+        let cause = "the variable `P` is not set: nothing stands in its place, as in Compose";
+        assert!(found.len() == 1 && found[0].ends_with(cause), "{found:?}");
+        let found = errors("services: {s: {image: $I}}");
+        assert!(found.len() == 1 && found[0].contains("has neither `image` nor `build`"), "{found:?}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod include;
 mod interpolate;
 mod keys;
 mod load;
+mod machine;
 mod merge;
 pub mod model;
 mod mount;

@@ -4,11 +4,12 @@
 //! in. Paths are absolute. It goes into the journal, so it is a format: names are stable.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::Place;
+use crate::diagnostic::{Diagnostic, Place};
 
 /// A whole Compose project.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ pub struct Project {
     pub volumes: BTreeMap<String, Volume>,
     /// Secrets by name.
     pub secrets: BTreeMap<String, FileObject>,
+    /// What was done otherwise than the files say, as Compose does it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<Remark>,
     /// What `.env` files set. It is used to read the project and is not part of it.
     #[serde(skip)]
     pub dotenv: BTreeSet<(String, String)>,
@@ -31,6 +35,28 @@ pub struct Project {
     pub profiles: Vec<String>,
     /// Keys that were accepted and have no meaning in a drill, with their places.
     pub ignored: Vec<Ignored>,
+}
+
+/// Something that is done as Compose does it, and that its user should know of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// What is done.
+    pub text: String,
+    /// Where the cause is written.
+    pub at: Place,
+}
+
+impl Remark {
+    /// What a diagnostic says.
+    pub(super) fn of(diagnostic: &Diagnostic) -> Self {
+        Self { text: diagnostic.message.clone(), at: diagnostic.place() }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.text, self.at)
+    }
 }
 
 /// A key that is accepted without meaning in a drill.
@@ -199,6 +225,8 @@ pub enum MountSource {
     Volume(#[serde(serialize_with = "crate::secret::word")] String),
     /// A file or folder of the scenario, uploaded into a volume of the run (S18).
     Bind(#[serde(serialize_with = "crate::secret::word")] PathBuf),
+    /// A folder that is not there, which Compose would make: an empty one.
+    Made(#[serde(serialize_with = "crate::secret::word")] PathBuf),
     /// A volume without a name.
     Anonymous,
     /// Memory, with a size in bytes and a file mode.

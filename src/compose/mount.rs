@@ -1,6 +1,6 @@
 //! Mounts: `[source:]target[:options]` and the long form.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::model::{Mount, MountSource};
 use super::read::Reader;
@@ -57,7 +57,7 @@ fn short(reader: &mut Reader<'_>, item: &Node) -> Option<Mount> {
     let read_only = reader.checked(item, read_only(options.unwrap_or_default()))?;
     let source = match source {
         None => MountSource::Anonymous,
-        Some(source) if is_path(source) => MountSource::Bind(bind(reader, item, source)?),
+        Some(source) if is_path(source) => bind(reader, item, source, true)?,
         Some(source) => named(reader, item, source)?,
     };
     Some(Mount { target, source, read_only })
@@ -100,10 +100,14 @@ fn long(reader: &mut Reader<'_>, item: &Node) -> Option<Mount> {
             let name = reader.text(node)?;
             named(reader, node, &name)
         }),
-        "bind" => reader.need(item, "source", |reader, node| {
-            let path = reader.text(node)?;
-            bind(reader, node, &path).map(MountSource::Bind)
-        }),
+        "bind" => {
+            let options = item.get("bind").and_then(|bind| bind.get("create_host_path"));
+            let may_make = options.is_none_or(|option| option.text() != Some("false"));
+            reader.need(item, "source", |reader, node| {
+                let path = reader.text(node)?;
+                bind(reader, node, &path, may_make)
+            })
+        }
         "tmpfs" => Some(tmpfs(reader, item)),
         other => {
             let spot = item.get("type").map_or(&item.spot, |node| &node.spot);
@@ -134,26 +138,33 @@ fn named(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<MountSource
     known.then(|| MountSource::Volume(name.to_owned()))
 }
 
-/// The real path of a bind mount's source.
-fn bind(reader: &mut Reader<'_>, node: &Node, written: &str) -> Option<PathBuf> {
+/// The source of a bind mount: what is really there, or a folder that Compose would make.
+fn bind(reader: &mut Reader<'_>, node: &Node, written: &str, may_make: bool) -> Option<MountSource> {
     let spot = within(&node.spot, written);
-    if written.ends_with("docker.sock") {
-        let mistake =
-            spot.mistake("the engine's socket is refused: whoever has it controls the whole engine");
-        reader.push(mistake.help("take the service out of the drill with `!reset`"));
-        return None;
-    }
+    let home = written.strip_prefix("~/").zip(reader.scopes.runner().get("HOME"));
+    let of_home = home.map(|(rest, home)| format!("{home}/{rest}"));
+    let written = of_home.as_deref().unwrap_or(written);
     if written.starts_with('~') || written.starts_with('\\') || written.get(1..3) == Some(":\\") {
         let mistake = spot.mistake(format!("`{written}` is a path of one machine only"));
         reader.push(mistake.help("copy what is needed into the scenario's folder"));
         return None;
+    }
+    let path = clean(&reader.scopes.path(&spot, written));
+    if !reader.is_lent(&spot, &path) {
+        return None;
+    }
+    if may_make && !reader.files.exists(&path) {
+        let text =
+            format!("`{written}` is not there: an empty folder stands in its place, as Compose makes one");
+        reader.remark(spot.mistake(text));
+        return Some(MountSource::Made(path));
     }
     let located = reader.locate(&spot, written)?;
     if located.kind == FileKind::Special {
         reader.push(spot.mistake(format!("`{written}` is neither a file nor a folder")));
         return None;
     }
-    Some(located.path)
+    reader.is_lent(&spot, &located.path).then_some(MountSource::Bind(located.path))
 }
 
 fn is_path(source: &str) -> bool {
@@ -177,7 +188,7 @@ fn tidy(path: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::super::testing::{assert_service_errors, service_with};
+    use super::super::testing::{assert_service_errors, load_files, one_service, project_with, service_with};
     use super::*;
 
     const FILES: [(&str, &str); 2] = [("/shop/conf/a.conf", ""), ("/shop/f.txt", "")];
@@ -238,7 +249,10 @@ mod tests {
                 "volumes: ['a/b:/d']",
                 "3:16 `a/b` is neither a volume nor a path · a path begins with a dot: `./a/b`",
             ),
-            ("volumes: ['./none:/d']", "3:16 `shop/none` does not exist"),
+            (
+                "volumes: [{type: bind, source: ./none, target: /d, bind: {create_host_path: false}}]",
+                "3:36 `shop/none` does not exist",
+            ),
             ("volumes: ['data:d']", "3:15 `d` is not an absolute path in the container"),
             ("volumes: ['data:ro']", "3:15 `ro` is not an absolute path in the container"),
             ("volumes: ['data:/d:row']", "3:15 unknown option `row`; known are ro and rw"),
@@ -247,8 +261,16 @@ mod tests {
                 "3:15 `nocopy` is refused: the engine fills an empty volume from the image",
             ),
             (
-                "volumes: ['/var/run/docker.sock:/var/run/docker.sock']",
-                "3:16 the engine's socket is refused: whoever has it controls the whole engine · take the service out of the drill with `!reset`",
+                "volumes: ['/var/run/docker.sock:/s']",
+                "3:16 `/var/run/docker.sock` is never lent to a run: whoever has the engine's socket controls the engine · take the mount out in a Compose file of the drill, with `!reset`, or the service",
+            ),
+            (
+                "volumes: ['../proc/1/environ:/d']",
+                "3:16 `/proc/1/environ` is never lent to a run: it is this machine itself · take the mount out in a Compose file of the drill, with `!reset`, or the service",
+            ),
+            (
+                "volumes: [{type: bind, source: /, target: /host}]",
+                "3:36 `/` is never lent to a run: all of this machine, or its user's home, would be copied · take the mount out in a Compose file of the drill, with `!reset`, or the service",
             ),
             (
                 "volumes: ['~/.aws:/d']",
@@ -275,6 +297,39 @@ mod tests {
                 "3:56 unknown key `raed_only` in `services.s.volumes` · did you mean `read_only`? · begin the name of an extension with `x-`",
             ),
         ]);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_made_and_said() {
+        for source in ["./none", "/elsewhere/data"] {
+            let text = one_service(&format!("volumes: ['{source}:/d']"));
+            let project = project_with(&text, &FILES);
+            let path = clean(&Path::new("/shop").join(source));
+            assert_eq!(project.services["s"].mounts[0].source, MountSource::Made(path));
+            assert_eq!(
+                project.remarks[0].to_string(),
+                format!(
+                    "`{source}` is not there: an empty folder stands in its place, as Compose makes one \
+                     (shop/compose.yaml:3:16)"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn the_home_of_the_user_is_never_lent_nor_what_holds_it() {
+        let refused = |home: &str| {
+            let text = one_service("volumes: ['.:/d']");
+            let files = [("/shop/compose.yaml", text.as_str())];
+            let found = load_files(&files, &[("HOME", home), ("HOST_SET", "x")], &[]);
+            found.err().is_some_and(|found| found[0].message.contains("its user's home"))
+        };
+        assert!(refused("/shop") && refused("/shop/me") && !refused("/"));
+        assert!(!refused("/home/me"));
+        let text = one_service("volumes: ['~/data:/d']");
+        let files = [("/shop/compose.yaml", text.as_str())];
+        let project = load_files(&files, &[("HOME", "/home/me"), ("HOST_SET", "x")], &[]).unwrap();
+        assert_eq!(project.services["s"].mounts[0].source, MountSource::Made("/home/me/data".into()));
     }
 
     #[test]

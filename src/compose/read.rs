@@ -1,7 +1,9 @@
 //! Values out of a tree, with every mistake noted and nothing said twice.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use super::machine;
 use super::scope::Scopes;
 use super::tree::is_unset;
 use super::values;
@@ -20,17 +22,24 @@ pub(super) struct Reader<'a> {
     /// Whether the project is whole; if not, what is missing is not missed.
     pub(super) complete: bool,
     mistakes: Vec<Diagnostic>,
+    /// What is done as Compose does it, and said.
+    remarks: Vec<Diagnostic>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of a project.
     pub(super) fn new(files: &'a dyn Files, scopes: &'a Scopes, root: &'a Node, complete: bool) -> Self {
-        Self { files, scopes, root, complete, mistakes: Vec::new() }
+        Self { files, scopes, root, complete, mistakes: Vec::new(), remarks: Vec::new() }
     }
 
-    /// All mistakes so far.
-    pub(super) fn into_mistakes(self) -> Vec<Diagnostic> {
-        self.mistakes
+    /// All mistakes and remarks so far.
+    pub(super) fn into_findings(self) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+        (self.mistakes, self.remarks)
+    }
+
+    /// Notes what is done as Compose does it.
+    pub(super) fn remark(&mut self, remark: Diagnostic) {
+        self.remarks.push(remark);
     }
 
     /// Notes a mistake.
@@ -151,6 +160,18 @@ impl<'a> Reader<'a> {
         let known = section.map(Node::entries).unwrap_or_default();
         let mistake = spot.mistake(format!("there is no {what} `{name}`"));
         self.push(mistake.suggest(name, known.iter().map(|entry| entry.key.as_str())));
+        false
+    }
+
+    /// Whether a path of this machine may be lent to a run, or copied into one; a mistake where not, whatever the
+    /// root is.
+    pub(super) fn is_lent(&mut self, spot: &Spot, path: &Path) -> bool {
+        let home = self.scopes.runner().get("HOME").map(Path::new);
+        let Some(reason) = machine::reason(path, home) else { return true };
+        let mistake = spot.mistake(format!("`{}` is never lent to a run: {reason}", path.display()));
+        self.push(
+            mistake.help("take the mount out in a Compose file of the drill, with `!reset`, or the service"),
+        );
         false
     }
 

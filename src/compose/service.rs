@@ -276,7 +276,7 @@ pub(super) fn check_name(reader: &mut Reader<'_>, entry: &Entry) {
 }
 
 fn check_image(reader: &mut Reader<'_>, entry: &Entry) {
-    let has = |key| entry.value.get(key).is_some_and(|value| !value.is_null());
+    let has = |key| entry.value.get(key).is_some_and(|value| !value.is_null() && value.text() != Some(""));
     if reader.complete && !has("image") && !has("build") {
         let mistake =
             entry.key_spot.mistake(format!("the service `{}` has neither `image` nor `build`", entry.key));

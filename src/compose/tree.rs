@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::interpolate::interpolate;
+use super::interpolate::{Fault, interpolate};
 use super::scope::Scope;
 use crate::diagnostic::Diagnostic;
 use crate::yaml::{Node, Spot, Value};
@@ -22,23 +22,32 @@ const CORE: [&str; 7] = ["str", "int", "float", "bool", "null", "map", "seq"];
 /// Mistakes of scalars whose variables have no value, by where the scalar stands. Only those that are
 /// still there after merging count: `drill.yaml` may replace what it cannot set.
 #[derive(Debug, Default)]
-pub(super) struct Unset(BTreeMap<(String, usize), Vec<Diagnostic>>);
+pub(super) struct Unset {
+    wrong: BTreeMap<(String, usize), Vec<Diagnostic>>,
+    /// Variables that are not set and for which nothing stands.
+    blank: BTreeMap<(String, usize), Vec<Diagnostic>>,
+}
 
 impl Unset {
     /// The mistakes of the scalars that are left in a tree.
     pub(super) fn left_in(&self, root: &Node) -> Vec<Diagnostic> {
-        let mut left = Vec::new();
-        self.collect(root, &mut left);
-        left
+        left_in(root, &|node| self.wrong.get(&key(&node.spot)).filter(|_| is_unset(node)))
     }
 
-    fn collect(&self, node: &Node, left: &mut Vec<Diagnostic>) {
-        if is_unset(node) {
-            left.extend(self.0.get(&key(&node.spot)).into_iter().flatten().cloned());
-        }
-        node.items().iter().for_each(|item| self.collect(item, left));
-        node.entries().iter().for_each(|entry| self.collect(&entry.value, left));
+    /// What is to be said of scalars that are left in a tree.
+    pub(super) fn blank_in(&self, root: &Node) -> Vec<Diagnostic> {
+        left_in(root, &|node| self.blank.get(&key(&node.spot)))
     }
+}
+
+fn left_in<'u>(node: &Node, of: &dyn Fn(&Node) -> Option<&'u Vec<Diagnostic>>) -> Vec<Diagnostic> {
+    let mut left: Vec<Diagnostic> = Vec::new();
+    if matches!(node.value, Value::Scalar { .. }) {
+        left.extend(of(node).into_iter().flatten().cloned());
+    }
+    left.extend(node.items().iter().flat_map(|item| left_in(item, of)));
+    left.extend(node.entries().iter().flat_map(|entry| left_in(&entry.value, of)));
+    left
 }
 
 /// Whether this scalar's variables have no value; that is said elsewhere.
@@ -63,18 +72,27 @@ pub(super) fn replace_variables(node: &mut Node, scope: &Scope, unset: &mut Unse
         }
         Value::Scalar { text, plain } if text.contains('$') => {
             match interpolate(text, &|name| scope.lookup(name)) {
-                Ok(replaced) => (*text, *plain) = (replaced, false),
+                Ok(replaced) => {
+                    let blank: Vec<Diagnostic> = said(&node.spot, &replaced.blank);
+                    if !blank.is_empty() {
+                        unset.blank.insert(key(&node.spot), blank);
+                    }
+                    (*text, *plain) = (replaced.text, false);
+                }
                 Err(faults) => {
-                    let mistakes = faults.iter().map(|fault| {
-                        within(&node.spot, &fault.expression).mistake(&*fault.message).help(&*fault.help)
-                    });
-                    unset.0.insert(key(&node.spot), mistakes.collect());
+                    unset.wrong.insert(key(&node.spot), said(&node.spot, &faults));
                     node.tag = Some(UNSET.to_owned());
                 }
             }
         }
         Value::Scalar { .. } => {}
     }
+}
+
+/// What is to be said of expressions in a scalar.
+fn said(spot: &Spot, faults: &[Fault]) -> Vec<Diagnostic> {
+    let said = |fault: &Fault| within(spot, &fault.expression).mistake(&*fault.message).help(&*fault.help);
+    faults.iter().map(said).collect()
 }
 
 /// Finds tags that mean nothing.
@@ -169,32 +187,55 @@ services:
     fn an_unset_variable_is_underlined_where_it_stands() {
         let text = "services:\n  s:\n    image: \"é ${TAG}\"\n    command: |\n      run ${X:?say x}\n";
         let found = errors(text);
-        assert!(
-            found[0].starts_with("shop/compose.yaml:3:15 the variable `TAG` is not set · set it"),
-            "{found:?}"
-        );
         assert_eq!(
-            found[1],
+            found[0],
             "shop/compose.yaml:5:11 the variable `X` is required: say x · set it in the environment, in `.env` or with --set X=…"
         );
     }
 
     #[test]
-    fn an_unset_variable_says_nothing_else() {
-        let service = "{image: i, ports: ['${U}:80'], volumes: ['${U}:/v'], depends_on: ['${U}'], environment: ['A=${U}'], env_file: '${U}', secrets: ['${U}'], build: '${U}', scale: $U, healthcheck: {test: $U, interval: $U}, tmpfs: $U, extends: $U, network_mode: 'service:${U}', restart: $U, command: $U}";
+    fn a_required_variable_that_is_not_set_says_nothing_else() {
+        let service = "{image: i, ports: ['${U?}:80'], volumes: ['${U?}:/v'], depends_on: ['${U?}'], environment: ['A=${U?}'], env_file: '${U?}', secrets: ['${U?}'], build: '${U?}', scale: '${U?}', healthcheck: {test: '${U?}', interval: '${U?}'}, tmpfs: '${U?}', extends: '${U?}', network_mode: 'service:${U?}', restart: '${U?}', command: '${U?}'}";
         for error in errors(&format!("services: {{s: {service}}}")) {
-            assert!(error.contains("the variable `U` is not set"), "{error}");
+            assert!(error.contains("the variable `U` is required"), "{error}");
         }
-        let found = errors("services: {s: {image: i, networks: ['${U}'], labels: ['a=${U}']}}");
+        let found = errors("services: {s: {image: i, networks: ['${U?}'], labels: ['a=${U?}']}}");
         assert_eq!(found.len(), 2, "{found:?}");
-        let found = errors("services: {s: {image: i, ports: $U, labels: $V, healthcheck: $W}}");
+        let found =
+            errors("services: {s: {image: i, ports: '${U?}', labels: '${V?}', healthcheck: '${W?}'}}");
         assert_eq!(found.len(), 3, "{found:?}");
+    }
+
+    #[test]
+    fn an_unset_variable_is_nothing_as_in_compose_and_said() {
+        let text = "
+services:
+  s:
+    image: \"i${TAG}\"
+    ports: [\"${PORT}:80\"]
+    environment: { A: $X, B: \"<${Y}>\" }
+    user: $U
+    command: run $C
+";
+        let project = project(text);
+        let s = &project.services["s"];
+        assert_eq!((s.image.as_deref(), s.ports[0].target), (Some("i"), 80));
+        assert_eq!((s.environment["A"].as_str(), s.environment["B"].as_str()), ("", "<>"));
+        let said: Vec<String> = project.remarks.iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), 6, "{said:#?}");
+        assert_eq!(
+            said[0],
+            "the variable `TAG` is not set: nothing stands in its place, as in Compose (shop/compose.yaml:4:14)"
+        );
     }
 
     #[test]
     fn a_variable_that_a_later_file_makes_needless_is_not_missed() {
         let files = [
-            ("/shop/compose.yaml", "services: {s: {image: i, user: $U, environment: {A: '${U:?}', B: $V}}}"),
+            (
+                "/shop/compose.yaml",
+                "services: {s: {image: i, user: '${U?}', environment: {A: '${U:?}', B: '${V?}'}}}",
+            ),
             ("/shop/compose.drill.yaml", "services: {s: {user: me, environment: {A: 1, B: !reset }}}"),
         ];
         assert_eq!(errors_of(&files), [""; 0]);
@@ -203,10 +244,10 @@ services:
 
     #[test]
     fn extensions_are_left_alone_but_what_is_taken_from_them_counts() {
-        let text = "x-a: &a {user: $U}\nx-b: $W\nservices: {s: {image: i, <<: *a}}";
+        let text = "x-a: &a {user: \"${U?}\"}\nx-b: ${W?}\nservices: {s: {image: i, <<: *a}}";
         let found = errors(text);
         assert!(
-            found.len() == 1 && found[0].starts_with("shop/compose.yaml:1:16 the variable `U`"),
+            found.len() == 1 && found[0].starts_with("shop/compose.yaml:1:17 the variable `U`"),
             "{found:?}"
         );
         assert_eq!(

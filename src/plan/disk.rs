@@ -77,7 +77,7 @@ fn of(source: &MountSource) -> Medium<'_> {
     match source {
         MountSource::Volume(name) => Medium::Volume(name),
         MountSource::Tmpfs { size, .. } => Medium::Tmpfs { size: size.is_some() },
-        MountSource::Bind(_) | MountSource::Anonymous => Medium::Host,
+        MountSource::Bind(_) | MountSource::Made(_) | MountSource::Anonymous => Medium::Host,
     }
 }
 

@@ -359,6 +359,7 @@ fn remarks(plan: &Plan) -> Vec<String> {
     for ignored in &plan.project.ignored {
         remarks.push(format!("{} has no meaning in a drill ({})", ignored.key, ignored.at));
     }
+    remarks.extend(plan.project.remarks.iter().map(ToString::to_string));
     remarks
 }
 

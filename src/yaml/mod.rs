@@ -4,6 +4,7 @@
 //! plain serde types. Both are pure.
 
 mod decode;
+mod padded;
 mod tree;
 
 pub use decode::{Decoded, decode, decode_partly};

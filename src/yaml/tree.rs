@@ -7,9 +7,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span};
+use serde_yaml::granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Span};
 
+use super::padded::Padded;
 use crate::diagnostic::{Diagnostic, Source};
+
+/// Lines of quoted texts that may be indented less than they should be.
+const MOST_PADDED: usize = 200;
 
 /// Bytes of a source.
 #[derive(Debug, Clone)]
@@ -158,13 +162,37 @@ pub fn parse(source: &Arc<Source>, limits: Limits) -> Result<Node, Vec<Diagnosti
                 .help("keep data in files of their own and name them from here"),
         ]);
     }
-    let mut builder = Builder::new(source, limits);
-    let root = builder.document().map_err(|fatal| {
-        let mut all = std::mem::take(&mut builder.mistakes);
-        all.push(*fatal);
-        all
-    })?;
-    if builder.mistakes.is_empty() { Ok(root) } else { Err(builder.mistakes) }
+    let mut padded = Padded::new(&source.text);
+    for _ in 0..MOST_PADDED {
+        match attempt(source, &padded, limits) {
+            Err(Stopped { shallow: Some(at), .. }) if padded.deepen(at) => {}
+            Err(stopped) => return Err(stopped.mistakes),
+            Ok(root) => return Ok(root),
+        }
+    }
+    attempt(source, &padded, limits).map_err(|stopped| stopped.mistakes)
+}
+
+/// Why a text could not be read.
+struct Stopped {
+    mistakes: Vec<Diagnostic>,
+    /// The byte at which a quoted text goes on that is not indented far enough.
+    shallow: Option<usize>,
+}
+
+fn attempt(source: &Arc<Source>, padded: &Padded<'_>, limits: Limits) -> Result<Node, Stopped> {
+    let text = padded.text();
+    let mut builder = Builder::new(source, &text, padded, limits);
+    let root = builder.document();
+    let Builder { mut mistakes, shallow, .. } = builder;
+    match root {
+        Ok(root) if mistakes.is_empty() => Ok(root),
+        Ok(_) => Err(Stopped { mistakes, shallow: None }),
+        Err(fatal) => {
+            mistakes.push(*fatal);
+            Err(Stopped { mistakes, shallow })
+        }
+    }
 }
 
 type Fatal = Box<Diagnostic>;
@@ -174,21 +202,23 @@ type Lines = BTreeMap<String, usize>;
 
 struct Builder<'s> {
     source: &'s Arc<Source>,
+    padded: &'s Padded<'s>,
     parser: Parser<'s, serde_yaml::granit_parser::StrInput<'s>>,
     limits: Limits,
     nodes: usize,
     anchors: BTreeMap<usize, Node>,
     mistakes: Vec<Diagnostic>,
+    shallow: Option<usize>,
     /// Byte offset of each character, only for texts where they differ.
     bytes: Option<Vec<usize>>,
 }
 
 impl<'s> Builder<'s> {
-    fn new(source: &'s Arc<Source>, limits: Limits) -> Self {
-        let text = source.text.as_str();
+    fn new(source: &'s Arc<Source>, text: &'s str, padded: &'s Padded<'s>, limits: Limits) -> Self {
         let bytes = (!text.is_ascii()).then(|| text.char_indices().map(|(at, _)| at).collect());
         let parser = Parser::new_from_str(text);
-        Self { source, parser, limits, nodes: 0, anchors: BTreeMap::new(), mistakes: Vec::new(), bytes }
+        let (anchors, mistakes) = (BTreeMap::new(), Vec::new());
+        Self { source, padded, parser, limits, nodes: 0, anchors, mistakes, shallow: None, bytes }
     }
 
     fn document(&mut self) -> Result<Node, Fatal> {
@@ -222,6 +252,7 @@ impl<'s> Builder<'s> {
             Some(Ok(pair)) => Ok(pair),
             Some(Err(error)) => {
                 let at = self.byte(error.marker().index());
+                self.shallow = matches!(error.kind(), ErrorKind::InvalidQuotedScalarIndent).then_some(at);
                 Err(Box::new(Diagnostic::at(self.source, at..at, format!("not YAML: {}", error.info()))))
             }
             None => Err(Box::new(Diagnostic::whole(self.source, "the YAML ends too early"))),
@@ -355,10 +386,11 @@ impl<'s> Builder<'s> {
     }
 
     fn byte(&self, character: usize) -> usize {
-        match &self.bytes {
-            Some(bytes) => bytes.get(character).copied().unwrap_or(self.source.text.len()),
-            None => character.min(self.source.text.len()),
-        }
+        let byte = match &self.bytes {
+            Some(bytes) => bytes.get(character).copied().unwrap_or(usize::MAX),
+            None => character,
+        };
+        self.padded.original(byte).min(self.source.text.len())
     }
 }
 
@@ -410,6 +442,24 @@ mod tests {
 
     fn errors(text: &str) -> Vec<String> {
         read(text).unwrap_err().into_iter().map(|d| format!("{} {}", d.place(), d.message)).collect()
+    }
+
+    #[test]
+    fn a_quoted_text_may_go_on_without_being_indented_further() {
+        for (text, value) in [
+            ("a:\n  b:\n  - 'LONG=one\n  two'\n  c: é\n", "LONG=one two"),
+            ("a:\n  b:\n  - \"one\n\ntwo \\\n  three\"\n  c: é\n", "one\ntwo three"),
+            ("é: x\na:\n  b: ['one\ntwo', x]\n  c: é\n", "one two"),
+        ] {
+            let source = Source::new("a.yaml", text);
+            let root = parse(&source, Limits::default()).unwrap();
+            let a = root.get("a").unwrap();
+            assert_eq!(a.get("b").unwrap().items()[0].text(), Some(value), "{text}");
+            let c = &a.get("c").unwrap().spot;
+            assert_eq!(&text[c.span.clone()], "é", "what follows stands where it is written");
+        }
+        let errors = errors("a: 'one\ntwo\nb: 1\n");
+        assert_eq!(errors.len(), 1, "{errors:?}");
     }
 
     #[test]

@@ -31,6 +31,8 @@ struct Upload {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Content {
     Path(PathBuf),
+    /// A folder that is not there.
+    Empty(PathBuf),
     Text(String),
 }
 
@@ -71,7 +73,7 @@ impl Uploads {
     pub(super) fn describe(&self, number: &str) -> Option<String> {
         let (upload, _) = self.0.iter().find(|(_, known)| known.to_string() == number)?;
         Some(match &upload.content {
-            Content::Path(path) => format!("bind {}", path.display()),
+            Content::Path(path) | Content::Empty(path) => format!("bind {}", path.display()),
             Content::Text(_) => "bind of a text".to_owned(),
         })
     }
@@ -108,10 +110,13 @@ fn wanted(
 ) -> Result<Vec<(String, Upload, bool)>, StageError> {
     let mut wanted = Vec::new();
     for mount in &service.mounts {
-        if let MountSource::Bind(path) = &mount.source {
-            let upload = Upload { content: Content::Path(path.clone()), mode: None, uid: None, gid: None };
-            wanted.push((mount.target.clone(), upload, !mount.read_only));
-        }
+        let content = match &mount.source {
+            MountSource::Bind(path) => Content::Path(path.clone()),
+            MountSource::Made(path) => Content::Empty(path.clone()),
+            MountSource::Volume(_) | MountSource::Anonymous | MountSource::Tmpfs { .. } => continue,
+        };
+        let upload = Upload { content, mode: None, uid: None, gid: None };
+        wanted.push((mount.target.clone(), upload, !mount.read_only));
     }
     let secrets = service.secrets.iter().map(|mount| (&project.secrets, "secret", mount));
     let configs = service.configs.iter().map(|mount| (&project.configs, "config", mount));
@@ -152,6 +157,16 @@ fn append<W: Write>(tar: &mut tar::Builder<W>, upload: &Upload, name: &str) -> s
             header.set_gid(0);
             own(&mut header, upload, 0o444);
             tar.append_data(&mut header, name, text.as_bytes())
+        }
+        Content::Empty(_) => {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(tar::EntryType::Directory);
+            header.set_size(0);
+            header.set_mtime(0);
+            header.set_uid(0);
+            header.set_gid(0);
+            own(&mut header, upload, 0o755);
+            tar.append_data(&mut header, name, std::io::empty())
         }
         Content::Path(path) => append_path(tar, upload, path, name)
             .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
@@ -277,8 +292,13 @@ mod tests {
             uid,
             gid: None,
         };
+        let made = Mount {
+            target: "/data".into(),
+            source: MountSource::Made(folder.join("none")),
+            read_only: false,
+        };
         let service = Service {
-            mounts: vec![bind("/etc/conf", "conf", true), bind("/init.sql", "init.sql", false)],
+            mounts: vec![bind("/etc/conf", "conf", true), bind("/init.sql", "init.sql", false), made],
             secrets: vec![file("token", "/run/secrets/token", Some(0o400), Some(7))],
             configs: vec![file("motd", "/motd", None, None)],
             ..Service::default()
@@ -316,7 +336,9 @@ mod tests {
         assert_eq!(files[place["/run/secrets/token"].0], (0o400, 7, "s3cret".to_owned()));
         assert_eq!(files[place["/motd"].0], (0o444, 0, "hi".to_owned()));
         assert!(place["/init.sql"].1 && !place["/etc/conf"].1 && !place["/motd"].1);
-        assert_eq!(mounts.len(), 4);
+        assert_eq!(files[place["/data"].0], (0o755, 0, String::new()));
+        assert!(place["/data"].1 && !folder.path().join("none").exists());
+        assert_eq!(mounts.len(), 5);
         assert!(uploads.describe(conf).unwrap().ends_with("/conf"));
     }
 

@@ -101,7 +101,10 @@ impl DockerStage {
             }
             let in_memory = service.mounts.iter().filter_map(|mount| match mount.source {
                 MountSource::Tmpfs { .. } => Some(&mount.target),
-                MountSource::Volume(_) | MountSource::Bind(_) | MountSource::Anonymous => None,
+                MountSource::Volume(_)
+                | MountSource::Bind(_)
+                | MountSource::Made(_)
+                | MountSource::Anonymous => None,
             });
             if let Some(target) = in_memory.chain(service.tmpfs.keys()).find(|target| !is_fleeting(target)) {
                 return no(

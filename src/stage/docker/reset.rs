@@ -96,7 +96,8 @@ impl DockerStage {
 
 /// Whether what is mounted outlives its container and may be written.
 fn keeps(mount: &Mount) -> bool {
-    !mount.read_only && matches!(mount.source, MountSource::Volume(_) | MountSource::Bind(_))
+    !mount.read_only
+        && matches!(mount.source, MountSource::Volume(_) | MountSource::Bind(_) | MountSource::Made(_))
 }
 
 fn shares(service: &Service) -> bool {

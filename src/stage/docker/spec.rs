@@ -190,7 +190,7 @@ fn mounts(service: &Service, place: &Place) -> Vec<Mount> {
         }
         MountSource::Tmpfs { size, mode } => Some(tmpfs_mount(&mount.target, *size, *mode)),
         // These have volumes of the run, see below, or are among the uploaded files.
-        MountSource::Anonymous | MountSource::Bind(_) => None,
+        MountSource::Anonymous | MountSource::Bind(_) | MountSource::Made(_) => None,
     });
     let read_only =
         |target: &str| service.mounts.iter().any(|mount| mount.target == target && mount.read_only);

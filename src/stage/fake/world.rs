@@ -317,7 +317,7 @@ fn declared(service: &Service) -> ServiceState {
 fn named(source: &MountSource) -> String {
     match source {
         MountSource::Volume(name) => format!("volume {name}"),
-        MountSource::Bind(path) => format!("bind {}", path.display()),
+        MountSource::Bind(path) | MountSource::Made(path) => format!("bind {}", path.display()),
         MountSource::Anonymous => "anonymous volume".to_owned(),
         MountSource::Tmpfs { .. } => "tmpfs".to_owned(),
     }
