@@ -60,7 +60,7 @@ fn of_backup(context: &mut Context<'_>, at: &str, on: &str, backup: &str) -> Opt
                 .spot(&format!("{at}.backup"))
                 .mistake(format!("no `backup` step before this one has the id `{backup}`"))
                 .suggest(backup, known)
-                .help("make it in the seed or the change: `- backup: { id: before, on: db }`");
+                .help("make it in the seed or the change: `- backup: { id: before, service: db }`");
             context.mistakes.push(diagnostic);
             return None;
         }

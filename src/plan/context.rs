@@ -43,15 +43,24 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     /// The value at a path such as `rollback.steps.0.sql`.
     pub(super) fn spot(&self, path: &str) -> Spot {
-        let keys: Vec<&str> = path.split('.').collect();
-        self.root.nearest(&keys).spot.clone()
+        let (parent, last) = self.parent(path);
+        parent.nearest(&[last]).spot.clone()
+    }
+
+    /// What holds the value at a path, and the value's key there. What the paths call `on` is `service` or `store`
+    /// in newer files.
+    fn parent<'p>(&self, path: &'p str) -> (&Node, &'p str) {
+        let (parent, last) = path.rsplit_once('.').unwrap_or(("", path));
+        let keys: Vec<&str> = parent.split('.').filter(|key| !key.is_empty()).collect();
+        let parent = self.root.nearest(&keys);
+        let names = if last == "on" { &["on", "service", "store"][..] } else { &[] };
+        let written = names.iter().find(|name| parent.entry(name).is_some());
+        (parent, written.copied().unwrap_or(last))
     }
 
     /// The key at a path, which is what a person looks for when the value is long.
     pub(super) fn key_spot(&self, path: &str) -> Spot {
-        let (parent, last) = path.rsplit_once('.').unwrap_or(("", path));
-        let keys: Vec<&str> = parent.split('.').filter(|key| !key.is_empty()).collect();
-        let parent = self.root.nearest(&keys);
+        let (parent, last) = self.parent(path);
         parent.entry(last).map_or_else(|| self.spot(path), |entry| entry.key_spot.clone())
     }
 

@@ -102,7 +102,10 @@ pub(super) fn http(context: &mut Context<'_>, path: &str, call: &HttpFile) -> Op
     };
     if !target.starts_with('/') {
         let at = format!("{path}.{}", method.to_lowercase());
-        context.wrong(&at, "a path starts with `/`").help.push("the service is named by `on`".to_owned());
+        context
+            .wrong(&at, "a path starts with `/`")
+            .help
+            .push("the service is named by `service`".to_owned());
     }
     let mut headers: std::collections::BTreeMap<String, String> =
         call.headers.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect();

@@ -155,7 +155,7 @@ pub(super) fn build(
                 } else {
                     "what becomes of it after a rollback?"
                 };
-                let help = "say `compensated_by: { on: …, post: … }`, or `stays: { because: … }`";
+                let help = "say `compensated_by: { service: …, post: … }`, or `stays: { because: … }`";
                 context.wrong_key(&format!("{path}.call"), message).help.push(help.to_owned());
                 None
             }

@@ -349,7 +349,7 @@ fn a_restore_names_a_backup_that_was_made_or_a_dump() {
         mistakes(&restored("restore: { on: db, backup: befor }")),
         [
             "17: no `backup` step before this one has the id `befor`; did you mean `before`?; make it in the seed \
-             or the change: `- backup: { id: before, on: db }`"
+             or the change: `- backup: { id: before, service: db }`"
         ]
     );
     assert_eq!(

@@ -330,7 +330,7 @@ fn database(context: &mut Context<'_>, path: &str, touch: &file::Touch) -> Optio
         (Some(only), None) => Some(only),
         _ => {
             let said = "which observed database is meant?";
-            context.wrong_key(path, said).help.push("name its service with `on`".to_owned());
+            context.wrong_key(path, said).help.push("name it with `service`".to_owned());
             None
         }
     }

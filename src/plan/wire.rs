@@ -56,8 +56,8 @@ fn on(context: &mut Context<'_>, point: &file::Point, name: &str) -> Option<Stri
         (Some(only), None) if is_sql => Some(only.clone()),
         _ => {
             let diagnostic =
-                context.wrong_key("failure.at", "`on` is missing: which service is called there?");
-            diagnostic.help.push("name the Compose service, such as `on: db`".to_owned());
+                context.wrong_key("failure.at", "`service` is missing: which service is called there?");
+            diagnostic.help.push("name the Compose service, such as `service: db`".to_owned());
             None
         }
     }

@@ -64,6 +64,8 @@ fn named(schema: Value, name: &str, title: &str, about: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::Source;
+    use crate::yaml::{Node, Value as Written};
 
     /// Reads a file of the repository.
     fn file(path: &str) -> String {
@@ -107,7 +109,7 @@ summary: one of each
 risks: [schema]
 secrets: [TOKEN]
 mask: [orders.note]
-staging: { compose: [a.yaml, b.yaml], profiles: [x], seed: [ { restore: { on: db, file: d.sql } } ], within: 2m }
+staging: { compose: [a.yaml, b.yaml], profiles: [x], seed: [ { restore: { service: db, file: d.sql } } ], within: 2m }
 observe:
   databases: [ { service: db, engine: postgres, database: d, user: u, password: { env: P }, port: 5432 } ]
   redis: [ { service: cache, port: 6379, user: u, password: { env: P } } ]
@@ -115,17 +117,17 @@ observe:
   files: [ { service: app, path: /data } ]
   documents: [ { name: flags, service: api, port: 80, get: /flags, ignore: [/at] } ]
 change:
-  - sql: { id: up, on: db, file: up.sql, transaction: true, timeout: 30s }
+  - sql: { id: up, service: db, file: up.sql, transaction: true, timeout: 30s }
   - run: { service: m, command: [migrate, 1, true], env: { A: 1, B: x } }
   - deploy: { service: api, image: a, env: { FLAG: null, PORT: 80 }, replicas: 2, until: started }
   - deploy: { service: api, build: { context: ., args: { V: 2 } } }
   - exec: { service: api, command: "echo x" }
-  - http: { call: { on: api, post: /x, json: { a: [1] }, status: 201 } }
+  - http: { call: { service: api, post: /x, json: { a: [1] }, status: 201 } }
   - host: { command: ls }
   - wait: { healthy: api }
   - volume: { volume: v, tar: v.tar }
 failure:
-  at: { step: up, on: db, statement: 2, hold: after }
+  at: { step: up, service: db, statement: 2, hold: after }
   inject: [ { abort: {} }, { kill: { service: db, signal: SIGTERM } }, { pause: { service: db } } ]
   then: continue
   heal: after_rollback
@@ -133,30 +135,100 @@ failure:
 rollback:
   within: 60s
   give_up: 1m30s
-  when: { http: { on: api, get: / }, within: 5s }
+  when: { http: { service: api, get: / }, within: 5s }
   may_refuse: when_nothing_applied
-  steps: [ { sql: { on: db, text: SELECT 1 } } ]
+  steps: [ { sql: { service: db, text: SELECT 1 } } ]
 expect:
   system: as_before
   schema: { as_before: { except: [ { object: index x, because: it was so } ] } }
-  data: { as_after: [ { sql: { on: db, text: SELECT 1 } } ] }
+  data: { as_after: [ { sql: { service: db, text: SELECT 1 } } ] }
   sequences: exact
   leftovers: { any: { because: none of our concern } }
   change: fails
-  http: [ { on: api, get: /, status: 200, within: 10s } ]
-  sql: [ { on: db, query: SELECT 1, equals: 1 } ]
+  http: [ { service: api, get: /, status: 200, within: 10s } ]
+  sql: [ { service: db, query: SELECT 1, equals: 1 } ]
   exec: [ { service: api, command: [true], exit_code: 1 } ]
   log: [ { service: api, absent: ERROR } ]
   recovery: { rto: 30s, rpo: 0s, lost: 0 }
 "#;
+
+    #[test]
+    fn on_is_still_what_service_and_store_were_called_before() {
+        let old = SCENARIO
+            .replace("service: db, text", "on: db, text")
+            .replace("{ service: api, get", "{ on: api, get");
+        assert_eq!(wrong(&scenario(), &yaml(&old)), Vec::<String>::new());
+        let read: Result<crate::scenario::ScenarioFile, _> = serde_yaml::from_str(&old);
+        assert!(read.is_ok(), "{read:?}");
+        refused("{ sql: { service: db, text", "{ sql: { service: db, on: db, text");
+        refused("{ sql: { service: db, text", "{ sql: { text");
+    }
+
+    /// The keys and unquoted values of a file that are truth values to readers of YAML 1.1, and texts to us.
+    fn truths_of_yaml_11(node: &Node, found: &mut Vec<String>) {
+        let is_truth =
+            |text: &str| ["y", "n", "yes", "no", "on", "off"].contains(&text.to_ascii_lowercase().as_str());
+        if let Written::Scalar { text, plain: true } = &node.value
+            && is_truth(text)
+        {
+            found.push(text.clone());
+        }
+        node.items().iter().for_each(|item| truths_of_yaml_11(item, found));
+        for entry in node.entries() {
+            // Quotes would stand in the span.
+            let written = &entry.key_spot.source.text[entry.key_spot.span.clone()];
+            found.extend(is_truth(written).then(|| written.to_owned()));
+            truths_of_yaml_11(&entry.value, found);
+        }
+    }
+
+    #[test]
+    fn what_is_shipped_is_read_alike_by_readers_of_yaml_11() {
+        let mut files = Vec::new();
+        for folder in ["scenarios", "drills", "tests/fixtures", "src/app/starter"] {
+            yaml_files(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut files);
+        }
+        let ours = files.iter().filter(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            name == "scenario.yaml" || path.parent().unwrap().ends_with("drills")
+        });
+        let mut seen = 0;
+        for path in ours {
+            // The starter has its name filled in when it is written.
+            let text = std::fs::read_to_string(path).unwrap().replace("{{name}}", "name");
+            let source = Source::new(path.display().to_string(), text);
+            let mut found = Vec::new();
+            truths_of_yaml_11(
+                &crate::yaml::parse(&source, crate::yaml::Limits::default()).unwrap(),
+                &mut found,
+            );
+            assert!(found.is_empty(), "{}: {found:?}", path.display());
+            seen += 1;
+        }
+        assert!(seen >= 50, "only {seen} files were looked at");
+        let readme = file("README.md");
+        for block in readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            assert!(!block.contains("{ on: ") && !block.contains(", on: "), "{block}");
+        }
+    }
+
+    fn yaml_files(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                yaml_files(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "yaml") {
+                found.push(path);
+            }
+        }
+    }
 
     /// What stands in the place of a way back.
     const FORWARD_ONLY: &str = r#"
 forward_only:
   because: it must go
   prechecks: [ { name: gate, steps: [ { exec: { service: api, command: gate } } ], broken_by: [ { exec: { service: api, command: harm } } ] } ]
-  isolation: { as_before: [db], http: [ { on: api, get: / } ], always: [ { on: db, query: SELECT 1 } ] }
-  recovery: { within: 60s, steps: [ { sql: { on: db, text: SELECT 1 } } ] }
+  isolation: { as_before: [db], http: [ { service: api, get: / } ], always: [ { service: db, query: SELECT 1 } ] }
+  recovery: { within: 60s, steps: [ { sql: { service: db, text: SELECT 1 } } ] }
 "#;
 
     #[test]

@@ -236,8 +236,10 @@ impl JsonSchema for StateExpectation {
 /// An HTTP call and what is asked of its answer. Exactly one of the methods is given.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::called_on::or_on)]
 pub struct HttpCall {
     /// The Compose service.
+    #[serde(rename = "service", alias = "on")]
     pub on: String,
     /// The port in the container (may be left out where the service has only one).
     pub port: Option<u16>,
@@ -267,8 +269,10 @@ pub struct HttpCall {
 /// `http` under `expect`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::called_on::or_on)]
 pub struct HttpExpectation {
     /// The Compose service.
+    #[serde(rename = "service", alias = "on")]
     pub on: String,
     /// The port in the container (may be left out where the service has only one).
     pub port: Option<u16>,
@@ -288,8 +292,10 @@ pub struct HttpExpectation {
 /// A query and what it must give.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::called_on::or_on)]
 pub struct SqlFact {
     /// The observed database, by the name of its service.
+    #[serde(rename = "service", alias = "on")]
     pub on: String,
     /// One query.
     pub query: String,
@@ -300,8 +306,10 @@ pub struct SqlFact {
 /// `sql` under `expect`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::called_on::or_on)]
 pub struct SqlExpectation {
     /// The observed database, by the name of its service.
+    #[serde(rename = "service", alias = "on")]
     pub on: String,
     /// One query.
     pub query: String,
@@ -334,8 +342,10 @@ pub struct AcrossExpectation {
 /// `queue` under `expect`: how many messages a queue holds.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::called_on::or_on)]
 pub struct QueueExpectation {
     /// The observed RabbitMQ, by its name.
+    #[serde(rename = "store", alias = "on")]
     pub on: String,
     /// The queue.
     pub queue: String,
@@ -387,8 +397,10 @@ pub struct Stays {
 /// stands for one part of a path, or for any text in an address.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::called_on::or_on)]
 pub struct OutsideCall {
     /// The host, as `observe.outside` names it.
+    #[serde(rename = "service", alias = "on")]
     pub on: String,
     /// POST to this path.
     pub post: Option<String>,
@@ -409,8 +421,10 @@ pub struct OutsideCall {
 /// Keys of an observed store, as a set of texts. Exactly one of `query`, `keys` and `queue` is given.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::called_on::or_on)]
 pub struct KeySource {
     /// The observed store, by its name.
+    #[serde(rename = "store", alias = "on")]
     pub on: String,
     /// Of a database: one query, whose first column holds the keys; NULL is none.
     pub query: Option<String>,

@@ -35,11 +35,13 @@ pub struct Failure {
 /// `log`, `sql`, `http` and `after` are seen from outside and cannot hold.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::called_on::or_on)]
 pub struct Point {
     /// The step, by its number from 1 or its `id`.
     pub step: Option<StepName>,
     /// The service that is called at the point (may be left out where only one can be meant); with
     /// `log`: the service that prints.
+    #[serde(rename = "service", alias = "on")]
     pub on: Option<String>,
     /// The statement's number from 1, BEGIN and COMMIT included. In a `run` or `exec` step it is counted
     /// on the wire, by a gateway in front of `on`.

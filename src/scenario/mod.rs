@@ -1,5 +1,6 @@
 //! What the author of a scenario or drill wrote: typed, one to one with the file, nothing resolved.
 
+mod called_on;
 pub mod drill;
 pub mod expect;
 pub mod failure;

@@ -192,10 +192,12 @@ pub struct DeployBuild {
 /// `sql`: statement by statement on one connection.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::called_on::or_on)]
 pub struct SqlStep {
     /// A name for this step.
     pub id: Option<String>,
     /// The observed database, by the name of its service.
+    #[serde(rename = "service", alias = "on")]
     pub on: String,
     /// A file of SQL, relative to the scenario.
     pub file: Option<String>,
@@ -287,10 +289,12 @@ pub struct VolumeStep {
 /// `backup`: a database as it is at that moment, kept inside the service until the stage is removed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::called_on::or_on)]
 pub struct BackupStep {
     /// The name by which a `restore` step finds it.
     pub id: String,
     /// The observed database, by the name of its service.
+    #[serde(rename = "service", alias = "on")]
     pub on: String,
     /// How long it may take (default 10 min).
     pub timeout: Option<Timespan>,
@@ -299,10 +303,12 @@ pub struct BackupStep {
 /// `restore`: puts a backup back. Either `backup` or `file` is given.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::called_on::or_on)]
 pub struct RestoreStep {
     /// A name for this step.
     pub id: Option<String>,
     /// The observed database, by the name of its service.
+    #[serde(rename = "service", alias = "on")]
     pub on: String,
     /// The `id` of a `backup` step of the seed or the change.
     pub backup: Option<String>,

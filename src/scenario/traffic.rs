@@ -94,8 +94,10 @@ pub struct Read {
 /// One SQL statement.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::called_on::or_on)]
 pub struct SqlRequest {
     /// The observed database, by the name of its service.
+    #[serde(rename = "service", alias = "on")]
     pub on: String,
     /// The statement.
     pub text: String,
@@ -122,8 +124,10 @@ pub enum OneOrMore {
 /// A place where writes end up. Give `table` with one of `key`, `by` and `column`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::called_on::or_on)]
 pub struct Touch {
     /// The observed database, by the name of its service (may be left out where there is only one).
+    #[serde(rename = "service", alias = "on")]
     pub on: Option<String>,
     /// The table, as `table` or `schema.table`.
     pub table: String,

@@ -60,7 +60,7 @@ fn commands() {
     std::fs::write(folder.path().join("compose.yaml"), "services:\n  db:\n    image: pg\n    environment: { POSTGRES_PASSWORD: x }\n  api:\n    image: shop\n    expose: ['80']\n").unwrap();
     let text = std::fs::read_to_string(shipped.join("right/scenario.yaml")).unwrap().replace("../", "");
     let (head, _) = text.split_once("  http:").unwrap();
-    let expectations = "    - { on: api, get: /healthz, status: 200, within: 5s }\n";
+    let expectations = "    - { service: api, get: /healthz, status: 200, within: 5s }\n";
     let lines = 500 - head.lines().count() - 1;
     std::fs::write(
         folder.path().join("scenario.yaml"),

@@ -20,7 +20,7 @@ staging: { compose: compose.yaml }
 change:
   - exec: { service: talker, command: [sh, -c, 'echo "half-way $(date +%s%N)" > /proc/1/fd/1; sleep 2'] }
 failure:
-  at: { step: 1, on: talker, log: half-way }
+  at: { step: 1, service: talker, log: half-way }
   inject: [ { kill: { service: talker } } ]
 rollback: { steps: [ { exec: { service: talker, command: ['true'] } } ] }
 expect: { system: as_before }

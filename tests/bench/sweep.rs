@@ -231,19 +231,19 @@ name: large
 summary: A change of a large database
 staging:
   compose: compose.yaml
-  seed: [ { sql: { on: db, file: seed.sql } } ]
+  seed: [ { sql: { service: db, file: seed.sql } } ]
 observe:
   databases:
     - { service: db, engine: postgres, database: shop, user: postgres, password: { env: POSTGRES_PASSWORD } }
 change:
-  - sql: { on: db, file: up.sql }
+  - sql: { service: db, file: up.sql }
 failure:
   at: { step: 1, statement: 4, hold: before }
   inject: [ { abort: {} } ]
 rollback:
   within: 60s
-  steps: [ { sql: { on: db, file: down.sql } } ]
+  steps: [ { sql: { service: db, file: down.sql } } ]
 expect:
   sql:
-    - { on: db, query: \":bare\", equals: \":rows\" }
+    - { service: db, query: \":bare\", equals: \":rows\" }
 ";

@@ -88,8 +88,11 @@ fn what_a_run_wrote_into_the_databases_container_is_not_there_in_the_next() {
         "change:\n",
         "change:\n  - exec: { service: db, command: [touch, /etc/left] }\n",
     );
-    let edited =
-        edited.edit("scenario.yaml", "at: { step: 1, on: db, commit: 1", "at: { step: 2, on: db, commit: 1");
+    let edited = edited.edit(
+        "scenario.yaml",
+        "at: { step: 1, service: db, commit: 1",
+        "at: { step: 2, service: db, commit: 1",
+    );
     let (output, reports) = sweep_with_reports(&edited.arguments(&["--lanes", "1"]));
     assert_eq!(output.code, 0, "{}", output.stdout);
     let resets = events(&reports, "reset");

@@ -16,8 +16,8 @@ fn what_must_not_be_touched_is_looked_at_after_the_failure_and_judged_again_from
     let edited = Edited::of("forward-only/right")
         .edit(
             "scenario.yaml",
-            "  - sql: { on: db, file: ../up.sql }\n",
-            &format!("{touches}  - sql: {{ on: db, file: ../up.sql }}\n"),
+            "  - sql: { service: db, file: ../up.sql }\n",
+            &format!("{touches}  - sql: {{ service: db, file: ../up.sql }}\n"),
         )
         .edit("scenario.yaml", "at: { step: 1, statement: 2,", "at: { step: 2, statement: 2,");
     let arguments = edited.arguments(&["--no-control"]);

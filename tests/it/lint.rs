@@ -264,12 +264,12 @@ staging: { compose: compose.yaml }
 observe:
   databases: [ { service: db, engine: postgres, database: d, user: u } ]
 change:
-  - sql: { on: db, text: "DELETE FROM t WHERE old" }
+  - sql: { service: db, text: "DELETE FROM t WHERE old" }
   - run: { service: api, command: [migrate, up] }
-  - http: { call: { on: api, post: /charge } }
+  - http: { call: { service: api, post: /charge } }
   - deploy: { service: db, image: "postgres:16" }
   - host: { command: [docker, volume, rm, shop_data] }
-rollback: { steps: [ { sql: { on: db, text: "DROP TABLE IF EXISTS u" } } ] }
+rollback: { steps: [ { sql: { service: db, text: "DROP TABLE IF EXISTS u" } } ] }
 expect: { data: as_before }
 "#;
 

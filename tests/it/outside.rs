@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::backout::{Output, Reports, checks, drill, run_of, scenario};
 use crate::support::edited::Edited;
 
-const OWN: &str = "at: { step: 1, on: payments, request: POST /charges, nth: 2, hold: after }";
+const OWN: &str = "at: { step: 1, service: payments, request: POST /charges, nth: 2, hold: after }";
 
 /// Drills an edited scenario without its control.
 fn drilled(edited: &Edited) -> (Output, Reports, Value) {
@@ -49,7 +49,7 @@ fn every_call_is_told_with_its_step_its_key_and_its_answer_and_no_content_leaves
 
 #[test]
 fn a_call_that_nobody_declared_fails_by_its_name() {
-    let mail = "    - call: { on: mail, to: \"*@customers.example\", key: { header: Subject } }\n      stays: { because: \
+    let mail = "    - call: { service: mail, to: \"*@customers.example\", key: { header: Subject } }\n      stays: { because: \
                 \"a mail cannot be called back; whoever gets a refund is told so by another\" }\n";
     let edited = Edited::of("charge-twice/right").edit("scenario.yaml", mail, "");
     let (output, _, scenario) = drilled(&edited);
@@ -67,7 +67,7 @@ fn a_job_is_killed_when_its_mail_was_taken_and_it_has_not_heard_of_it() {
     let edited = Edited::of("charge-twice/right").edit(
         "scenario.yaml",
         OWN,
-        "at: { step: 1, on: mail, matching: MAIL, nth: 1, hold: after }",
+        "at: { step: 1, service: mail, matching: MAIL, nth: 1, hold: after }",
     );
     let (output, _, scenario) = drilled(&edited);
     let run = run_of(&scenario, "interrupted");

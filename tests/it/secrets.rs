@@ -96,7 +96,7 @@ const SAY: &str = r#"change:
           psql -h db -U postgres -c "CREATE ROLE again PASSWORD 's18-lantern'" shop
           psql -h db -U postgres -c "CREATE ROLE more PASSWORD 's18-linen-lantern'; SELECT 's18-linen-lantern'" shop
           psql -h db -U postgres -c "DROP ROLE again" -c "DROP ROLE more" shop
-  - http: { call: { on: api, get: /healthz, headers: { X-Api-Key: s23-willow-saddle } } }
+  - http: { call: { service: api, get: /healthz, headers: { X-Api-Key: s23-willow-saddle } } }
 "#;
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -111,7 +111,7 @@ fn s28_no_planted_secret_is_seen_and_words_of_the_format_may_be_secrets() {
     plant(&folder);
     let file = folder.join("wrong/scenario.yaml");
     edit(&file, "change:\n", SAY);
-    edit(&file, "at: { step: 1, on: db, statement: 3,", "at: { step: 3, on: db, statement: 5,");
+    edit(&file, "at: { step: 1, service: db, statement: 3,", "at: { step: 3, service: db, statement: 5,");
     edit(&file, "risks:", "secrets: [PAYMENT]\nrisks:");
     let reports = Reports::new();
     let (root, wrong) = (copy.path().to_str().unwrap(), folder.join("wrong"));

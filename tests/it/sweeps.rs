@@ -9,7 +9,7 @@ use crate::support::edited::Edited;
 use crate::support::sweeping::{events, failing, failures, outcomes, sweep, sweep_with_reports};
 
 const RIGHT: &str = "unheard-commit/right";
-const OWN: &str = "at: { step: 1, on: db, commit: 1, hold: after }\n  inject: [ { abort: {} } ]";
+const OWN: &str = "at: { step: 1, service: db, commit: 1, hold: after }\n  inject: [ { abort: {} } ]";
 
 #[test]
 fn s3_a_sweep_reaches_level_3_where_every_point_rolls_back() {
@@ -202,7 +202,7 @@ fn interrupted(edited: &Edited) -> (Value, String) {
 /// The error is answered in the server's place at the very statement at which the change is held.
 #[test]
 fn an_answer_at_a_point_is_what_the_client_hears_there() {
-    let answer = "at: { step: 1, on: db, matching: \"UPDATE orders\" }\n  then: continue\n  \
+    let answer = "at: { step: 1, service: db, matching: \"UPDATE orders\" }\n  then: continue\n  \
                   inject: [ { answer: { service: db, code: \"57014\", message: drilled, once: true } } ]";
     let (run, journal) = interrupted(&Edited::of(RIGHT).edit("scenario.yaml", OWN, answer));
     assert_eq!(run["change"]["result"], "failed", "{run:#}");
@@ -215,7 +215,7 @@ fn an_answer_at_a_point_is_what_the_client_hears_there() {
 /// Inside one long statement: what a killed index build leaves is what the rollback has to face.
 #[test]
 fn an_index_build_is_broken_while_the_server_reports_its_progress() {
-    let point = "at: { step: 1, sql: { on: db, query: \"SELECT EXISTS (SELECT FROM pg_stat_progress_create_index)\" } }\n  \
+    let point = "at: { step: 1, sql: { service: db, query: \"SELECT EXISTS (SELECT FROM pg_stat_progress_create_index)\" } }\n  \
                  inject: [ { terminate_backend: { service: db, matching: \"CREATE INDEX\" } } ]";
     let edited = Edited::of(RIGHT)
         .edit("../seed.sql", "generate_series(1, 500)", "generate_series(1, 300000)")
@@ -277,7 +277,7 @@ fn a_change_that_cannot_be_made_again_after_its_rollback_is_a_failure() {
 
 #[test]
 fn at_every_point_a_fault_inside_the_database_acts_and_is_healed() {
-    let lock = "at: { step: 1, on: db, commit: 1, hold: after }\n  \
+    let lock = "at: { step: 1, service: db, commit: 1, hold: after }\n  \
                 inject: [ { lock: { service: db, table: bystanders } } ]";
     let edited = smallest()
         .edit(

@@ -57,22 +57,22 @@ fn a_service_that_deceives_its_clients_is_found_out_and_its_deceit_named() {
 fn clients_may_speak_sql_and_what_must_always_hold_is_watched_meanwhile() {
     let column = "SELECT count(*) = 0 FROM information_schema.columns WHERE column_name = 'channel'";
     let always = format!(
-        "leftovers: none\n  always:\n    - {{ on: db, query: SELECT count(*) >= 1000 FROM orders }}\n    \
-         - {{ on: db, query: \"{column}\" }}"
+        "leftovers: none\n  always:\n    - {{ service: db, query: SELECT count(*) >= 1000 FROM orders }}\n    \
+         - {{ service: db, query: \"{column}\" }}"
     );
-    let http = "http: { on: api, post: /orders, json: { customer: \"{{key}}\", amount: \"12.50\" } }\n      \
+    let http = "http: { service: api, post: /orders, json: { customer: \"{{key}}\", amount: \"12.50\" } }\n      \
                 acknowledged: { status: 201 }";
     let edited = Edited::of("restore/right")
-        .edit("scenario.yaml", http, "sql: { on: db, text: \"INSERT INTO orders (customer, amount) VALUES ('{{key}}', 12.50)\" }")
+        .edit("scenario.yaml", http, "sql: { service: db, text: \"INSERT INTO orders (customer, amount) VALUES ('{{key}}', 12.50)\" }")
         .edit(
             "scenario.yaml",
-            "http: { on: api, put: \"/orders?customer={{key}}\", json: { amount: \"99.00\" } }",
-            "sql: { on: db, text: \"UPDATE orders SET amount = 99 WHERE customer = '{{key}}'\" }",
+            "http: { service: api, put: \"/orders?customer={{key}}\", json: { amount: \"99.00\" } }",
+            "sql: { service: db, text: \"UPDATE orders SET amount = 99 WHERE customer = '{{key}}'\" }",
         )
         .edit(
             "scenario.yaml",
-            "http: { on: api, get: \"/orders?customer={{key}}\" }",
-            "sql: { on: db, text: \"SELECT customer FROM orders WHERE customer = '{{key}}'\" }\n      shows: \"{{key}}\"",
+            "http: { service: api, get: \"/orders?customer={{key}}\" }",
+            "sql: { service: db, text: \"SELECT customer FROM orders WHERE customer = '{{key}}'\" }\n      shows: \"{{key}}\"",
         )
         .edit("scenario.yaml", "leftovers: none", &always);
     let arguments = edited.arguments(&["--no-control"]);

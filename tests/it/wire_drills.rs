@@ -8,7 +8,7 @@ use crate::support::backout::{Reports, drill, run_of, scenario, start};
 use crate::support::edited::Edited;
 use crate::support::traces::{Followed, intended_by, wait_for};
 
-const OWN: &str = "at: { step: 1, on: db, commit: 1, hold: after }\n  inject: [ { abort: {} } ]";
+const OWN: &str = "at: { step: 1, service: db, commit: 1, hold: after }\n  inject: [ { abort: {} } ]";
 
 /// Walks the scenario with another failure; its interrupted run, and the journal.
 fn interrupted(edited: &Edited) -> (Value, String) {
@@ -30,7 +30,7 @@ fn a_tool_is_broken_in_the_middle_of_the_rows_that_it_copies() {
     let edited = Edited::of("unheard-commit/right")
         .write("../migrations/up.sql", &up)
         .write("../migrations/down-by-looking.sql", down)
-        .edit("scenario.yaml", OWN, "at: { step: 1, on: db, rows: 1000 }\n  inject: [ { abort: {} } ]");
+        .edit("scenario.yaml", OWN, "at: { step: 1, service: db, rows: 1000 }\n  inject: [ { abort: {} } ]");
     let (run, _) = interrupted(&edited);
     assert_eq!((&run["point"]["held"], &run["effect"]), (&json!(true), &json!(true)), "{run:#}");
     // What was copied went with the transaction, and the column had been there before it.
@@ -43,7 +43,7 @@ fn a_tool_is_broken_after_so_many_bytes() {
     // Logging in takes some 250 bytes; the transaction has 500 of ALTER and UPDATE before its COMMIT.
     let edited = Edited::of("unheard-commit/right")
         .edit("../migrations/up.sql", "UPDATE orders", &format!("/* {} */ UPDATE orders", "x".repeat(400)))
-        .edit("scenario.yaml", OWN, "at: { step: 1, on: db, bytes: 450 }\n  inject: [ { abort: {} } ]");
+        .edit("scenario.yaml", OWN, "at: { step: 1, service: db, bytes: 450 }\n  inject: [ { abort: {} } ]");
     let (run, _) = interrupted(&edited);
     assert_eq!((&run["point"]["held"], &run["effect"]), (&json!(true), &json!(false)), "{run:#}");
     assert_eq!(run["class"], "restored");
@@ -52,7 +52,7 @@ fn a_tool_is_broken_after_so_many_bytes() {
 /// A tool that gives up after a time meets a wire that is slower than that, in two ways at once.
 #[test]
 fn a_tool_that_gives_up_on_a_delayed_and_throttled_answer_is_rolled_back() {
-    let slow = "at: { step: 1, on: db, commit: 1, hold: after }\n  then: continue\n  heal: before_rollback\n  \
+    let slow = "at: { step: 1, service: db, commit: 1, hold: after }\n  then: continue\n  heal: before_rollback\n  \
                 inject: [ { delay: { service: db, by: 10m } }, { throttle: { service: db, bytes_per_second: 1 } } ]";
     let edited = Edited::of("unheard-commit/right")
         .edit("../compose.yaml", "entrypoint: [psql,", "entrypoint: [timeout, '10', psql,")

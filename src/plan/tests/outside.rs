@@ -119,7 +119,7 @@ fn mistakes_about_the_outside_are_named_with_a_way_out() {
     only(
         "\n      stays: { because: it says sorry }",
         "",
-        "say `compensated_by: { on: …, post: … }`, or `stays:",
+        "say `compensated_by: { service: …, post: … }`, or `stays:",
     );
     only(
         "      compensated_by:",
