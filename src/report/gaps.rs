@@ -16,6 +16,12 @@ pub fn words(gap: &Gap) -> String {
              and the level is 2 at most",
             few(what)
         ),
+        GapReason::CommitsInside { store, statement, probe } => format!(
+            "gap: {step} sends {store} a statement that commits inside itself, `{statement}`: no point inside it was \
+             tried, and the level is 2 at most; to break it there, aim at a probe: `failure: {{ at: {{ step: {}, sql: \
+             {{ on: {store}, query: \"{probe}\" }} }} }}`",
+            gap.step.map_or(1, |(_, number)| number)
+        ),
         GapReason::Unknown { store, why } => format!(
             "gap: what {step} changed in {store} is not known ({why}): the level is 2 at most"
         ),

@@ -111,7 +111,8 @@ pub struct Gap {
     pub store: Option<String>,
     /// Why it is one.
     pub why: GapReason,
-    /// What differs in the store and is not explained: `rows of public.orders`.
+    /// What differs in the store and is not explained, such as `rows of public.orders`; or the statement that commits
+    /// inside itself.
     pub what: Vec<String>,
     /// In words.
     pub message: String,
@@ -123,6 +124,8 @@ pub struct Gap {
 pub enum GapReason {
     /// No statement that was seen explains what it changed.
     Unseen,
+    /// A statement of it makes a part of what it does permanent before its end.
+    CommitsInside,
     /// The store could not be looked at after it.
     Unknown,
     /// The journal does not say what steps changed.
@@ -635,6 +638,9 @@ fn sweep(sweep: &SweepVerdict) -> Sweep {
 fn gap(gap: &model::Gap) -> Gap {
     let (why, store, what) = match &gap.why {
         model::GapReason::Unseen { store, what } => (GapReason::Unseen, Some(store), cleaned(what)),
+        model::GapReason::CommitsInside { store, statement, .. } => {
+            (GapReason::CommitsInside, Some(store), vec![clean(statement)])
+        }
         model::GapReason::Unknown { store, .. } => (GapReason::Unknown, Some(store), Vec::new()),
         model::GapReason::NotRecorded => (GapReason::NotRecorded, None, Vec::new()),
     };

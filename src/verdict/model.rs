@@ -170,6 +170,15 @@ pub enum GapReason {
         /// What differs, in words: `rows of public.orders`.
         what: Vec<String>,
     },
+    /// A statement of it makes a part of what it does permanent before its end.
+    CommitsInside {
+        /// The store.
+        store: String,
+        /// The statement, on one line.
+        statement: String,
+        /// A query that turns true while it is at work.
+        probe: String,
+    },
     /// A store could not be looked at after it.
     Unknown {
         /// The store.

@@ -1,6 +1,7 @@
 //! Does what was seen of each step explain what the step changed (S26)? What is not explained is a gap: inside it no
 //! point was tried, whatever a sweep says of the points that it knows.
 
+mod inside;
 mod reach;
 mod seen;
 
@@ -13,6 +14,7 @@ use super::model::{Gap, GapReason};
 use super::timeline::{Account, Run};
 use crate::journal::event::{Operation, RunKind};
 use crate::plan::Plan;
+use crate::sql;
 use crate::state::changed::Changed;
 use crate::state::model::{Definition, ObjectName, StoreCapture};
 
@@ -32,7 +34,12 @@ pub(super) fn gaps(plan: &Plan, runs: &[&Run], all: bool) -> Vec<Gap> {
         |store| Books { plan, run, store, moving: moving(runs, store), schema: schema(runs, store) };
     let stores = plan.databases.keys().chain(plan.stores.keys());
     let stores = stores.filter(|store| all || plan.gateways.contains_key(*store));
-    let mut gaps: Vec<Gap> = stores.flat_map(|store| of_store(store).gaps()).collect();
+    let mut gaps: Vec<Gap> = stores
+        .flat_map(|store| {
+            let books = of_store(store);
+            [books.gaps(), books.committed_inside()].concat()
+        })
+        .collect();
     gaps.sort_by_key(|gap| gap.step);
     gaps
 }
@@ -98,6 +105,29 @@ impl Books<'_> {
             step: Some((account.operation, account.step)),
             why: GapReason::Unknown { store: self.store.to_owned(), why: why.clone() },
         }));
+        gaps
+    }
+
+    /// The statements of each step that make a part of what they do permanent: no point lies inside them.
+    fn committed_inside(&self) -> Vec<Gap> {
+        let Some(database) = self.plan.databases.get(self.store) else { return Vec::new() };
+        let mut gaps = Vec::new();
+        for account in &self.run.accounts {
+            let step = (account.operation, account.step);
+            let texts = seen::statements_of(self.plan, self.run, self.store, step);
+            let found: BTreeSet<&str> = texts
+                .into_iter()
+                .filter(|text| inside::commits_inside(text, database.engine, &self.schema))
+                .collect();
+            gaps.extend(found.into_iter().map(|text| Gap {
+                step: Some(step),
+                why: GapReason::CommitsInside {
+                    store: self.store.to_owned(),
+                    statement: sql::fingerprint(text),
+                    probe: inside::probe(text),
+                },
+            }));
+        }
         gaps
     }
 

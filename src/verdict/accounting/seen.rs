@@ -1,7 +1,7 @@
 //! What was seen of a step's doings with one store.
 
 use crate::gateway::control::Conversed;
-use crate::gateway::reader::{Kind, TEXT};
+use crate::gateway::reader::{Kind, TEXT, Transaction};
 use crate::journal::event::Operation;
 use crate::plan::Plan;
 use crate::plan::model::{Action, Dump, Step};
@@ -42,6 +42,24 @@ pub(super) fn seen<'a>(
         );
     }
     Seen::Texts(texts)
+}
+
+/// The statements of a step on a database that were not refused, each outside of a transaction or in an `sql` step.
+pub(super) fn statements_of<'a>(
+    plan: &'a Plan,
+    run: &'a Run,
+    store: &str,
+    (operation, number): (Operation, u32),
+) -> Vec<&'a str> {
+    let steps = if operation == Operation::Change { &plan.change } else { &plan.rollback.steps };
+    let step = steps.iter().find(|step| step.number == number);
+    let own = step.map(|step| statements(step, store)).unwrap_or_default();
+    let of_step = |one: &&Conversation| {
+        (one.operation, one.step, one.count.service.as_str()) == (operation, number, store)
+    };
+    let heard = run.conversed.iter().filter(of_step).flat_map(|one| &one.asks);
+    let alone = heard.filter(|asked| is_statement(asked) && asked.ask.transaction == Transaction::None);
+    own.into_iter().chain(alone.map(|asked| asked.ask.text.as_str())).collect()
 }
 
 /// Whether changing that store is what the step is there for, in one go.

@@ -137,7 +137,7 @@ fn s26_a_statement_reaches_what_keys_triggers_functions_and_parts_pass_on() {
         ("function: public.tell()", "BEGIN INSERT INTO items SELECT 1; RETURN NULL; END"),
     ];
     assert_eq!(unseen(&["UPDATE orders SET a = 1"], &["public.items"], &triggered), [""; 0]);
-    let called = [("procedure: public.fill()", "BEGIN UPDATE items SET a = 1; COMMIT; END")];
+    let called = [("procedure: public.fill()", "BEGIN UPDATE items SET a = 1; END")];
     assert_eq!(unseen(&["CALL fill()"], &["public.items"], &called), [""; 0]);
     assert_eq!(unseen(&["SELECT fill()"], &["public.items"], &called), [""; 0]);
     assert_eq!(unseen(&["SELECT now()"], &["public.items"], &called), ["rows of public.items"]);
@@ -149,6 +149,22 @@ fn s26_a_text_that_is_put_together_while_it_runs_may_reach_anything() {
         "DO $$ BEGIN EXECUTE format('UPDATE %I SET a = 1', (SELECT relname FROM pg_class LIMIT 1)); END $$";
     assert_eq!(unseen(&[text], &["public.orders"], &[]), [""; 0]);
     assert_eq!(unseen(&["DO $$ BEGIN PERFORM 1; END $$"], &["public.orders"], &[]).len(), 1);
+}
+
+#[test]
+fn s26_a_statement_that_commits_inside_itself_is_a_gap_with_a_probe() {
+    let gaps = finished(
+        &by_job(),
+        &["CREATE INDEX CONCURRENTLY a ON orders (id)"],
+        changed(&["public.orders"]),
+        &[],
+    );
+    let why = GapReason::CommitsInside {
+        store: "db".to_owned(),
+        statement: "CREATE INDEX CONCURRENTLY a ON orders (id)".to_owned(),
+        probe: "SELECT count(*) > 0 FROM pg_stat_progress_create_index".to_owned(),
+    };
+    assert_eq!(gaps, [Gap { step: Some((Operation::Change, 1)), why }]);
 }
 
 #[test]
