@@ -1,7 +1,7 @@
 //! How tools lay out migrations: which file, or which part of one, is a change and which takes it back.
 //!
 //! One file per tool. Each knows its own files in a [`Tree`] and says what they are; where two tools know a
-//! file, the first in [`LAYOUTS`] has it.
+//! file, the first in `LAYOUTS` has it.
 
 mod alembic;
 mod atlas;
