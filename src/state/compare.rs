@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::model::{
-    Definition, Fingerprint, LeftoverName, Leftovers, ObjectName, SequenceState, StoreCapture, TableData,
+    COLUMN_ORDER, Definition, Fingerprint, LeftoverName, Leftovers, ObjectName, SequenceState, StoreCapture,
+    TableData,
 };
 
 /// Everything in which two captures differ; raw facts, exceptions only noted.
@@ -43,6 +44,24 @@ pub struct AttributeDifference<'d> {
     pub after: Option<&'d str>,
 }
 
+impl AttributeDifference<'_> {
+    /// A column that came or went is a difference of its own: of the order of columns counts that of those that are on
+    /// both sides.
+    fn says_something(&self) -> bool {
+        if self.attribute != COLUMN_ORDER {
+            return true;
+        }
+        let columns = |order: Option<&'_ str>| -> Vec<String> {
+            order.unwrap_or_default().split(", ").map(str::to_owned).collect()
+        };
+        let (before, after) = (columns(self.before), columns(self.after));
+        let in_both = |all: &[String], others: &[String]| -> Vec<String> {
+            all.iter().filter(|column| others.contains(column)).cloned().collect()
+        };
+        in_both(&before, &after) != in_both(&after, &before)
+    }
+}
+
 impl SchemaDifference {
     /// The attributes that differ, when the object is there on both sides.
     pub fn attributes(&self) -> Vec<AttributeDifference<'_>> {
@@ -56,7 +75,14 @@ impl SchemaDifference {
             before: before.value(name),
             after: after.value(name),
         });
-        attributes.filter(|attribute| attribute.before != attribute.after).collect()
+        attributes
+            .filter(|attribute| attribute.before != attribute.after && attribute.says_something())
+            .collect()
+    }
+
+    /// Whether an object that is on both sides is the same in all that is compared.
+    fn is_empty(&self) -> bool {
+        self.before.is_some() && self.after.is_some() && self.attributes().is_empty()
     }
 
     /// The difference in one line.
@@ -293,6 +319,18 @@ fn pairs<'m, K: Ord, V>(
     keys.into_keys().map(|key| (key, before.get(key), after.get(key)))
 }
 
+/// Whether the objects of two schemas differ in anything that is compared; of the order of columns nothing is said.
+pub fn has_another_schema(
+    before: &BTreeMap<ObjectName, Definition>,
+    after: &BTreeMap<ObjectName, Definition>,
+) -> bool {
+    let only_order = |one: &SchemaDifference| {
+        let attributes = one.attributes();
+        !attributes.is_empty() && attributes.iter().all(|attribute| attribute.attribute == COLUMN_ORDER)
+    };
+    before != after && compare_schema(before, after).iter().any(|one| !only_order(one))
+}
+
 fn compare_schema(
     before: &BTreeMap<ObjectName, Definition>,
     after: &BTreeMap<ObjectName, Definition>,
@@ -304,6 +342,7 @@ fn compare_schema(
             before: before.cloned(),
             after: after.cloned(),
         })
+        .filter(|difference| !difference.is_empty())
         .collect()
 }
 

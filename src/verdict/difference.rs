@@ -261,7 +261,7 @@ fn object(one: &SchemaDifference, order_counts: bool) -> Vec<Difference> {
                 one.attributes().into_iter().partition(|change| change.attribute == COLUMN_ORDER);
             let changes: Vec<String> = others.iter().map(attribute).collect();
             let changed = (!changes.is_empty()).then(|| new(changes.join(", ")));
-            let moved = order.iter().filter(|change| is_reordered(change)).map(|change| {
+            let moved = order.iter().map(|change| {
                 let (was, is) = (change.before.unwrap_or_default(), change.after.unwrap_or_default());
                 let message = format!("its columns stand in another order: {was} → {is}");
                 Difference { counts: order_counts, ..new(message) }
@@ -281,18 +281,6 @@ fn object(one: &SchemaDifference, order_counts: bool) -> Vec<Difference> {
 fn attribute(change: &AttributeDifference<'_>) -> String {
     let (was, is) = (change.before.unwrap_or("none"), change.after.unwrap_or("none"));
     format!("{} {was} → {is}", change.attribute)
-}
-
-/// Whether the columns that are on both sides stand in another order: one that came or went is a difference of its own.
-fn is_reordered(change: &AttributeDifference<'_>) -> bool {
-    let columns = |order: Option<&'_ str>| -> Vec<String> {
-        order.unwrap_or_default().split(", ").map(str::to_owned).collect()
-    };
-    let (was, is) = (columns(change.before), columns(change.after));
-    let in_both = |all: &[String], other: &[String]| -> Vec<String> {
-        all.iter().filter(|column| other.contains(column)).cloned().collect()
-    };
-    in_both(&was, &is) != in_both(&is, &was)
 }
 
 /// What makes an object worth nothing although it is there, where that was not so before (S27): no exception covers it.

@@ -18,6 +18,7 @@ use super::leftovers::{self, OwnBackends};
 use super::snapshot::Snapshot;
 use super::tables::{self, Table};
 use super::{schema, sequences};
+use crate::state::compare::has_another_schema;
 use crate::state::model::{Deal, StoreCapture, TableData, Unread};
 
 const DOING: &str = "asking which transactions were committed";
@@ -98,7 +99,7 @@ async fn read(
     let server = snapshot.server().await.map_err(of_no_table)?;
     let listed = tables::list(client).await.map_err(of_no_table)?;
     let schema = schema::read(client, snapshot.version).await.map_err(of_no_table)?;
-    let why = if schema != before.schema {
+    let why = if has_another_schema(&before.schema, &schema) {
         Some(Unread::Enough)
     } else if let Some(since) = since
         && since.nothing_committed(client).await.map_err(of_no_table)?

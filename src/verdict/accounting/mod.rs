@@ -14,6 +14,7 @@ use super::model::{Gap, GapReason};
 use super::timeline::{Account, Run};
 use crate::journal::event::{Operation, RunKind};
 use crate::plan::Plan;
+use crate::plan::observe::Observed;
 use crate::sql;
 use crate::state::changed::Changed;
 use crate::state::model::{Definition, ObjectName, StoreCapture};
@@ -167,7 +168,10 @@ impl Books<'_> {
     /// Whether clients write to a table, as far as that is known: the ledger is what tells their rows from others.
     fn is_of_clients(&self, table: &str) -> bool {
         let unknown = !self.plan.traffic.is_empty() && !footprint::is_known(self.plan);
-        unknown || !footprint::of(self.plan, self.store, table).is_empty()
+        // What clients ask for passes through queues, where no ledger can follow it.
+        let is_broker = matches!(self.plan.stores.get(self.store), Some(Observed::RabbitMq(_)));
+        let under_way = is_broker && !self.plan.traffic.is_empty();
+        unknown || under_way || !footprint::of(self.plan, self.store, table).is_empty()
     }
 }
 

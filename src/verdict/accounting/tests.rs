@@ -187,6 +187,32 @@ fn s26_what_moves_by_itself_and_what_clients_write_is_nobodys_gap() {
 }
 
 #[test]
+fn s26_messages_under_way_are_the_clients_where_there_are_any() {
+    let broker = crate::plan::observe::RabbitMq {
+        service: "db".to_owned(),
+        port: 15672,
+        vhost: "/".to_owned(),
+        user: "watch".to_owned(),
+        password: None,
+        depth_only: Vec::new(),
+        at: crate::verdict::testing::place(9),
+    };
+    let observed = crate::plan::observe::Observed::RabbitMq(broker);
+    let plan = Plan { databases: BTreeMap::new(), stores: [("db".to_owned(), observed)].into(), ..by_job() };
+    assert_eq!(finished(&plan, &[], changed(&["mq.orders"]), &[]).len(), 1, "nobody reads AMQP");
+    let touch = crate::plan::traffic::Touch {
+        database: "other".to_owned(),
+        table: "orders".to_owned(),
+        by: crate::plan::traffic::Belongs::One("id".to_owned()),
+        at: crate::verdict::testing::place(3),
+    };
+    let traffic =
+        crate::plan::traffic::Traffic { touches: vec![touch], ..crate::verdict::testing::traffic() };
+    let plan = Plan { traffic: vec![traffic], ..plan };
+    assert_eq!(finished(&plan, &[], changed(&["mq.orders"]), &[]), []);
+}
+
+#[test]
 fn s26_a_store_that_could_not_be_looked_at_is_accounted_for_with_the_next_step_or_is_a_gap() {
     let mut plan = by_job();
     plan.change.push(Step { number: 2, ..step("sql on db: up.sql", &["UPDATE orders SET a = 1"], 16) });
