@@ -19,7 +19,7 @@ pub fn words(gap: &Gap) -> String {
         GapReason::CommitsInside { store, statement, probe } => format!(
             "gap: {step} sends {store} a statement that commits inside itself, `{statement}`: no point inside it was \
              tried, and the level is 2 at most; to break it there, aim at a probe: `failure: {{ at: {{ step: {}, sql: \
-             {{ on: {store}, query: \"{probe}\" }} }} }}`",
+             {{ service: {store}, query: \"{probe}\" }} }} }}`",
             gap.step.map_or(1, |(_, number)| number)
         ),
         GapReason::Unknown { store, why } => format!(
