@@ -42,7 +42,7 @@ pub(super) enum Flow {
 pub(super) struct Conversation {
     pub(super) number: u64,
     /// The client's address.
-    pub(super) peer: IpAddr,
+    peer: IpAddr,
     route: Arc<Routed>,
     reader: Mutex<Box<dyn Reader>>,
     opaque: AtomicBool,
@@ -121,6 +121,11 @@ impl Conversation {
 
     pub(super) fn is_held(&self) -> bool {
         *self.flow.borrow() == Flow::Held
+    }
+
+    /// Whether its client goes about its own business: it passes, and is neither counted nor held.
+    pub(super) fn is_apart(&self) -> bool {
+        self.route.board.is_apart(self.peer)
     }
 
     /// Carries both directions until the conversation is over.
@@ -231,7 +236,9 @@ impl Conversation {
                 Next::Answer(answer) => self.answer(&answer, unread).await?,
                 Next::Row(row) => {
                     self.flush(toward, unread).await?;
-                    if let Some(found) = self.route.board.rows(&self.route.route.service, row) {
+                    let found =
+                        (!self.is_apart()).then(|| self.route.board.rows(&self.route.route.service, row));
+                    if let Some(found) = found.flatten() {
                         self.hold(&found).await?;
                     }
                 }
@@ -270,8 +277,8 @@ impl Conversation {
         while !bytes.is_empty() {
             let service = &self.route.route.service;
             let room = match toward {
-                Toward::Server => self.route.board.room(service, bytes.len()),
-                Toward::Client => bytes.len(),
+                Toward::Server if !self.is_apart() => self.route.board.room(service, bytes.len()),
+                Toward::Server | Toward::Client => bytes.len(),
             };
             let (now, later) = bytes.split_at(room);
             self.open().await?;
@@ -279,6 +286,7 @@ impl Conversation {
             self.to(toward).write(now).await?;
             bytes = later;
             if toward == Toward::Server
+                && !self.is_apart()
                 && let Some(found) = self.route.board.sent(service, now.len())
             {
                 self.hold(&found).await?;
@@ -292,12 +300,12 @@ impl Conversation {
         self.flush(Toward::Server, unread).await?;
         self.after_what_is_held(ask).await?;
         let service = &self.route.route.service;
-        let (number, found) = if self.route.board.is_apart(self.peer) {
+        let (number, found) = if self.is_apart() {
             (UNCOUNTED, None)
         } else {
             self.route.board.asked(service, self.number, ask)
         };
-        if let Some(row) = self.route.board.row(service) {
+        if let Some(row) = self.route.board.row(service).filter(|_| number != UNCOUNTED) {
             self.reader().stop_at_row(Some(row));
         }
         if let Some(found) = found {

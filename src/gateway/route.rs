@@ -51,7 +51,7 @@ impl Routed {
     /// Holds every conversation but those that are apart.
     pub(super) fn freeze(&self) {
         let conversations = self.conversations();
-        let held = conversations.values().filter(|conversation| !self.board.is_apart(conversation.peer));
+        let held = conversations.values().filter(|conversation| !conversation.is_apart());
         held.for_each(|conversation| conversation.set(Flow::Held));
     }
 
@@ -141,5 +141,68 @@ fn reader(route: &Route) -> Box<dyn Reader> {
         (Protocol::Smtp, Some(fields)) => Box::new(Smtp::keeping(fields.clone())),
         (Protocol::Mysql, _) => Box::new(Mysql::new()),
         (Protocol::Tcp, _) => Box::new(Plain),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpSocket;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// A server that says again whatever it hears.
+    async fn echo() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut from, mut to) = client.split();
+                    let _ = tokio::io::copy(&mut from, &mut to).await;
+                });
+            }
+        });
+        address
+    }
+
+    async fn client(from: Ipv4Addr, to: SocketAddr) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((from, 0))).unwrap();
+        socket.connect(to).await.unwrap()
+    }
+
+    /// Says something and hears it again.
+    async fn talk(client: &mut TcpStream, text: &[u8]) {
+        client.write_all(text).await.unwrap();
+        let mut heard = vec![0; text.len()];
+        client.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard, text);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_apart_passes_and_is_neither_counted_nor_held() {
+        let (reports, _said) = mpsc::unbounded_channel();
+        let board = Arc::new(Board::new(reports));
+        let (service, protocol) = ("db".to_owned(), Protocol::Tcp);
+        let routed =
+            Arc::new(Routed::new(Route { service, port: 1, protocol, outside: None }, board.clone()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(routed.clone().listen(listener, echo().await));
+        let apart = Ipv4Addr::new(127, 0, 0, 2);
+        board.begin(false, BTreeSet::from([IpAddr::from(apart)]));
+        let (mut other, mut own) = (client(apart, address).await, client(Ipv4Addr::LOCALHOST, address).await);
+        talk(&mut own, b"four").await;
+        talk(&mut other, b"many more bytes than four").await;
+        let count = board.count("db");
+        assert_eq!((count.connections, count.asks, count.bytes), (1, 1, 4));
+        routed.freeze();
+        talk(&mut other, b"it goes on").await;
+        assert!(routed.sever_held() == 1, "only the other conversation is held");
     }
 }
