@@ -1,6 +1,6 @@
 //! Ecto: a module in Elixir with `up` and `down`, or with a `change` that Ecto turns round by itself.
 
-use super::{Form, Migration, Tool, Tree};
+use super::{Form, Migration, Tool, Tree, blocks};
 
 pub(super) fn find(tree: &Tree) -> Vec<Migration> {
     let is_one = |(path, text): &(&str, &str)| {
@@ -53,10 +53,7 @@ fn body<'t>(text: &'t str, name: &str) -> Option<Vec<&'t str>> {
     if let Some((_, inline)) = head.split_once("do:") {
         return Some(vec![inline.trim()].into_iter().filter(|line| !line.is_empty()).collect());
     }
-    let indent = head.len() - head.trim_start().len();
-    let is_end = |line: &&str| line.trim() == "end" && line.len() - line.trim_start().len() <= indent;
-    let inside = lines.take_while(|line| !is_end(line)).map(str::trim);
-    Some(inside.filter(|line| !line.is_empty() && !line.starts_with('#')).collect())
+    Some(blocks::inside(head, lines))
 }
 
 #[cfg(test)]

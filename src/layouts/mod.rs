@@ -5,6 +5,7 @@
 
 mod alembic;
 mod atlas;
+mod blocks;
 mod bookkeeping;
 mod braces;
 mod compose;

@@ -1,6 +1,6 @@
 //! Rails: a migration with `up` and `down`, or with a `change` that Rails turns round by itself.
 
-use super::{Form, Migration, Tool, Tree};
+use super::{Form, Migration, Tool, Tree, blocks};
 
 pub(super) fn find(tree: &Tree) -> Vec<Migration> {
     // Helpers of tests speak of migrations too; only a class is one.
@@ -57,10 +57,7 @@ fn body<'t>(text: &'t str, name: &str) -> Option<Vec<&'t str>> {
         let inside = inside.trim_end().trim_end_matches("end").split(';').map(str::trim);
         return Some(inside.filter(|line| !line.is_empty()).collect());
     }
-    let indent = head.len() - head.trim_start().len();
-    let is_end = |line: &&str| line.trim() == "end" && line.len() - line.trim_start().len() <= indent;
-    let inside = lines.take_while(|line| !is_end(line)).map(str::trim);
-    Some(inside.filter(|line| !line.is_empty() && !line.starts_with('#')).collect())
+    Some(blocks::inside(head, lines))
 }
 
 #[cfg(test)]
